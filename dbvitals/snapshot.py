@@ -1,0 +1,277 @@
+"""What was seen of a server: frozen values that go to JSON and come back. Collectors make them, analysers read them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from dbvitals.model import Skipped
+
+SNAPSHOT_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsWindow:
+    """Since when the usage counters of a node run.
+
+    `since` is None when the server keeps no such time; `source` names the clock that decided it. A crash zeroes all
+    counters and leaves `pg_stat_database.stats_reset` NULL, so the latest of every reset time is taken.
+    """
+
+    since: datetime | None
+    source: str
+    counting: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerInfo:
+    """Which server, which database, who looked, and when (by the server's clock)."""
+
+    version_num: int
+    version: str
+    host: str
+    port: int
+    database: str
+    user: str
+    role: Literal["primary", "replica"]
+    taken_at: datetime
+    block_size: int
+    data_checksums: bool
+    system_identifier: str | None
+    replicas_known: int | None
+    """Physical standbys that the node knows of (WAL senders and slots); None when the login may not see them."""
+    window: StatsWindow
+
+    @property
+    def major(self) -> int:
+        """Major version, as in 15."""
+        return self.version_num // 10000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnInfo:
+    """A column that an index or a foreign key uses. Widths are bytes; `n_distinct` as in pg_stats; None when unknown."""
+
+    attnum: int
+    name: str
+    type: str
+    not_null: bool
+    avg_width: int | None = None
+    n_distinct: float | None = None
+    null_frac: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableInfo:
+    """A table, partitioned table or materialised view, with its counters since the node's window began.
+
+    Sizes are bytes; `sizes_estimated` says that they come from relpages because a lock could not be had.
+    `row_estimate` is pg_class.reltuples, -1 when never vacuumed or analysed.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    kind: Literal["table", "partitioned", "matview"]
+    unlogged: bool
+    parent_oid: int | None
+    row_estimate: float
+    table_bytes: int
+    index_bytes: int
+    total_bytes: int
+    sizes_estimated: bool
+    locked: bool
+    """Somebody holds or awaits ACCESS EXCLUSIVE on it: what would need a lock was not read."""
+    replica_identity: Literal["default", "nothing", "full", "index"]
+    seq_scans: int
+    seq_tuples_read: int
+    idx_scans: int
+    inserts: int
+    updates: int
+    hot_updates: int
+    deletes: int
+    live_tuples: int
+    dead_tuples: int
+    last_vacuum: datetime | None
+    last_autovacuum: datetime | None
+    last_analyze: datetime | None
+    last_autoanalyze: datetime | None
+    columns: tuple[ColumnInfo, ...] = ()
+
+    @property
+    def index_writes(self) -> int:
+        """Writes since the counters began that every index of the table has to follow: inserts and non-HOT updates."""
+        return self.inserts + max(0, self.updates - self.hot_updates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexKey:
+    """One key column or expression of an index, as the catalogue holds it.
+
+    `text` is what PostgreSQL prints for the column or expression; `column` the raw column name, None for an
+    expression. `collation` is None for types without one. Names of operator classes, families and collations are
+    schema-qualified unless they live in pg_catalog. `options` are the operator class's parameters (`siglen=32`).
+    `equal_image` tells that equal keys are bitwise equal, so that a B-tree can deduplicate them.
+    """
+
+    text: str
+    attnum: int
+    column: str | None
+    opclass: str
+    opclass_default: bool
+    opfamily: str
+    opfamily_oid: int
+    collation: str | None
+    collation_default: bool
+    descending: bool
+    nulls_first: bool
+    options: str = ""
+    equal_image: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexConstraint:
+    """The constraint that an index backs."""
+
+    name: str
+    type: Literal["primary", "unique", "exclusion"]
+    deferrable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexInfo:
+    """An index as the catalogue and the counters hold it. Sizes are bytes, counts run since the node's window began.
+
+    `predicate` is the server's own rendering, None when the index is not partial; `predicate_known` is False when it
+    could not be read because the table was locked. `referenced_by` lists the foreign keys (`schema.table.name`) that
+    need this very index. `blocks_touched` counts buffer accesses; None when the server does not tell.
+    `parent_oid` is the partitioned index that it is attached to.
+    """
+
+    oid: int
+    table_oid: int
+    schema: str
+    name: str
+    method: str
+    definition: str
+    keys: tuple[IndexKey, ...]
+    include: tuple[str, ...]
+    unique: bool
+    nulls_not_distinct: bool
+    immediate: bool
+    valid: bool
+    ready: bool
+    live: bool
+    clustered: bool
+    replica_identity: bool
+    predicate: str | None
+    predicate_known: bool
+    constraint: IndexConstraint | None
+    parent_oid: int | None
+    referenced_by: tuple[str, ...]
+    options: tuple[str, ...]
+    tablespace: str | None
+    row_estimate: float
+    size_bytes: int
+    scans: int
+    tuples_read: int
+    last_scan: datetime | None
+    blocks_touched: int | None
+    created_at: datetime | None
+    has_statistics: bool
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether a key is computed rather than stored."""
+        return any(key.column is None for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """A foreign key; partitions' inherited copies are left out. Names are raw, columns in the constraint's order.
+
+    `operators` are the OIDs of the equality operators (pg_constraint.conpfeqop) with which the server looks up
+    referencing rows.
+    """
+
+    name: str
+    table_oid: int
+    schema: str
+    table: str
+    columns: tuple[str, ...]
+    ref_table_oid: int
+    ref_schema: str
+    ref_table: str
+    ref_columns: tuple[str, ...]
+    operators: tuple[int, ...]
+    on_delete: Literal["no action", "restrict", "cascade", "set null", "set default"]
+    on_update: Literal["no action", "restrict", "cascade", "set null", "set default"]
+    validated: bool
+    enforced: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorFamily:
+    """An equality operator that an operator family can search by: B-tree strategy 3 or hash strategy 1."""
+
+    family_oid: int
+    operator_oid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexBuild:
+    """An index build that runs right now (pg_stat_progress_create_index)."""
+
+    pid: int
+    table_oid: int
+    index_oid: int | None
+    phase: str
+    done_percent: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementStat:
+    """A normalised statement of pg_stat_statements. Times are milliseconds. The text never reaches a report."""
+
+    queryid: int
+    query: str
+    calls: int
+    total_ms: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeUsage:
+    """Index scans of another node of the same cluster, by index OID (equal on physical replicas)."""
+
+    node: str
+    window: StatsWindow
+    scans: dict[int, int]
+    last_scans: dict[int, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """How many relations were left out on purpose."""
+
+    temporary: int = 0
+    extension_owned: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogSnapshot:
+    """The tables and indexes of one database, in one moment. Everything is sorted by schema, table, name."""
+
+    snapshot_version: str
+    server: ServerInfo
+    tables: tuple[TableInfo, ...]
+    indexes: tuple[IndexInfo, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    equality: tuple[OperatorFamily, ...]
+    builds: tuple[IndexBuild, ...]
+    statements: tuple[StatementStat, ...]
+    replicas: tuple[NodeUsage, ...]
+    left_out: LeftOut
+    skipped: tuple[Skipped, ...]
+    collect_seconds: float
+    query_seconds: float
+    statements_sent: int
