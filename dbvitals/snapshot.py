@@ -48,16 +48,24 @@ class ServerInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnStatistics:
+    """What ANALYZE knows of a column or index expression: bytes, distinct values as in pg_stats, share 0..1."""
+
+    avg_width: int
+    n_distinct: float
+    null_frac: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnInfo:
-    """A column that an index or a foreign key uses. Widths are bytes; `n_distinct` as in pg_stats; None when unknown."""
+    """A column that an index or a foreign key uses. `quoted` is its name as SQL text."""
 
     attnum: int
     name: str
+    quoted: str
     type: str
     not_null: bool
-    avg_width: int | None = None
-    n_distinct: float | None = None
-    null_frac: float | None = None
+    statistics: ColumnStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +118,8 @@ class IndexKey:
     `text` is what PostgreSQL prints for the column or expression; `column` the raw column name, None for an
     expression. `collation` is None for types without one. Names of operator classes, families and collations are
     schema-qualified unless they live in pg_catalog. `options` are the operator class's parameters (`siglen=32`).
-    `equal_image` tells that equal keys are bitwise equal, so that a B-tree can deduplicate them.
+    `equal_image` tells that equal keys are bitwise equal, so that a B-tree can deduplicate them. `statistics` are those
+    of an expression; a column's are with its table.
     """
 
     text: str
@@ -126,6 +135,7 @@ class IndexKey:
     nulls_first: bool
     options: str = ""
     equal_image: bool = False
+    statistics: ColumnStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +151,8 @@ class IndexConstraint:
 class IndexInfo:
     """An index as the catalogue and the counters hold it. Sizes are bytes, counts run since the node's window began.
 
-    `predicate` is the server's own rendering, None when the index is not partial; `predicate_known` is False when it
-    could not be read because the table was locked. `referenced_by` lists the foreign keys (`schema.table.name`) that
+    `definition`, expressions and `predicate` (None when not partial) are the server's own rendering; `texts_known` is
+    False when they could not be read because the table was locked: then nothing can be judged by them. `referenced_by` lists the foreign keys (`schema.table.name`) that
     need this very index. `blocks_touched` counts buffer accesses; None when the server does not tell.
     `parent_oid` is the partitioned index that it is attached to.
     """
@@ -164,7 +174,7 @@ class IndexInfo:
     clustered: bool
     replica_identity: bool
     predicate: str | None
-    predicate_known: bool
+    texts_known: bool
     constraint: IndexConstraint | None
     parent_oid: int | None
     referenced_by: tuple[str, ...]
@@ -177,7 +187,6 @@ class IndexInfo:
     last_scan: datetime | None
     blocks_touched: int | None
     created_at: datetime | None
-    has_statistics: bool
 
     @property
     def is_expression(self) -> bool:
@@ -244,9 +253,9 @@ class NodeUsage:
     """Index scans of another node of the same cluster, by index OID (equal on physical replicas)."""
 
     node: str
+    role: Literal["primary", "replica"]
     window: StatsWindow
     scans: dict[int, int]
-    last_scans: dict[int, datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,3 +223,10 @@ class IndexReport:
     def worst(self) -> Severity | None:
         """The severity of the worst finding, None when there is none."""
         return min((finding.severity for finding in self.findings), key=lambda s: s.rank, default=None)
+
+
+def priority(severity: Severity) -> Literal["high", "medium", "info"]:
+    """The guide's three priorities of a missing index."""
+    if severity in (Severity.CRITICAL, Severity.HIGH):
+        return "high"
+    return "medium" if severity is Severity.MEDIUM else "info"

@@ -1,0 +1,1 @@
+"""Looking: reads servers into snapshots. Nothing here decides anything, and nothing writes to a server."""
