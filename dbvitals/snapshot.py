@@ -152,9 +152,9 @@ class IndexInfo:
     """An index as the catalogue and the counters hold it. Sizes are bytes, counts run since the node's window began.
 
     `definition`, expressions and `predicate` (None when not partial) are the server's own rendering; `texts_known` is
-    False when they could not be read because the table was locked: then nothing can be judged by them. `referenced_by` lists the foreign keys (`schema.table.name`) that
-    need this very index. `blocks_touched` counts buffer accesses; None when the server does not tell.
-    `parent_oid` is the partitioned index that it is attached to.
+    False when they could not be read because the table was locked: then nothing can be judged by them.
+    `referenced_by` lists the foreign keys (`schema.table.name`) that need this very index. `blocks_touched` counts
+    buffer accesses; None when the server does not tell. `parent_oid` is the partitioned index that it is attached to.
     """
 
     oid: int

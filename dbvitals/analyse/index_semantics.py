@@ -46,8 +46,12 @@ def serves(a: IndexInfo, b: IndexInfo, table: TableInfo) -> tuple[str, ...] | No
     """Why index `a` of `table` serves everything that `b` serves; None when it does not, or that is not certain."""
     if not (usable(a) and b.texts_known) or a.table_oid != b.table_oid or a.method != b.method:
         return None
-    steps = (_keys(a, b), _include(a, b), _uniqueness(a, b), _predicate(a, b, table), _options(a, b))
-    return tuple(step for step in steps if step) if all(step is not None for step in steps) else None
+    proof = []
+    for step in (_keys(a, b), _include(a, b), _uniqueness(a, b), _predicate(a, b, table), _options(a, b)):
+        if step is None:
+            return None
+        proof.append(step)
+    return tuple(step for step in proof if step)
 
 
 def usable(index: IndexInfo) -> bool:
@@ -154,15 +158,25 @@ def find_redundant(
     `declared` are (schema, name) of indexes that the project declares: of equals they stay. `leaving` are OIDs of
     indexes that go for another reason: they hold up no other, unless it is their exact twin.
     """
+    groups: dict[tuple[object, ...], list[IndexInfo]] = {}
+    for indexes in catalog.indexes_of.values():
+        for index in indexes:
+            if usable(index):
+                groups.setdefault(_comparable(index), []).append(index)
     found: list[Redundancy] = []
-    for oid, indexes in catalog.indexes_of.items():
-        group = [index for index in indexes if usable(index)]
+    for group in groups.values():
         if len(group) > 1:
-            found.extend(_redundant_of_table(catalog.tables[oid], group, declared, leaving))
+            found.extend(_redundant_of_group(catalog.tables[group[0].table_oid], group, declared, leaving))
     return tuple(sorted(found, key=lambda r: (r.index.schema, r.index.name)))
 
 
-def _redundant_of_table(
+def _comparable(index: IndexInfo) -> tuple[object, ...]:
+    """Equal for any two indexes of which one could serve the other: keeps the comparisons few on large catalogues."""
+    first = _identity(index.keys[0]) if index.method == "btree" else len(index.keys)
+    return (index.table_oid, index.method, first)
+
+
+def _redundant_of_group(
     table: TableInfo, group: list[IndexInfo], declared: frozenset[tuple[str, str]], leaving: frozenset[int]
 ) -> list[Redundancy]:
     ranks = {index.oid: _rank(index, table, declared) for index in group}

@@ -37,7 +37,7 @@ def judge(catalog: Catalog, expected: Catalog | None, thresholds: IndexThreshold
     leaving = frozenset(verdict.index.oid for verdict in unused if not verdict.kept_because)
     redundant = find_redundant(catalog, declared=drift.declared, leaving=leaving)
     planned = tuple(absent.index for absent in drift.absent)
-    by_workload = find_needs(catalog, thresholds, planned) if parser_available() else ()
+    by_workload = find_needs(catalog, thresholds, planned) if catalog.snapshot.statements and parser_available() else ()
     return Verdicts(
         catalog=catalog,
         thresholds=thresholds,

@@ -1,0 +1,1 @@
+"""The hotel agent: tenants, guest sessions, audit trail and locks."""

@@ -1,0 +1,1 @@
+"""What every layer of the service stands on: settings and identifiers."""

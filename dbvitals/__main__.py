@@ -1,0 +1,7 @@
+"""`python -m dbvitals` is `dbvitals`."""
+
+import sys
+
+from dbvitals.cli import main
+
+sys.exit(main())

@@ -1,0 +1,35 @@
+"""Loads the hotel into a migrated database, by COPY."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from demo.hotel import Stream, streams
+from demo.scale import Scale
+
+Progress = Callable[[str], None]
+
+
+def load(dsn: str, scale: Scale, seed: int, until: datetime, tell: Progress) -> int:
+    """Load every table and gather its statistics; gives the count of rows. `tell` hears what is being done."""
+    rows = 0
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for stream in streams(scale, seed, until):
+            _copy(connection, stream, tell)
+            rows += stream.rows
+        tell("vacuuming")
+        connection.execute("VACUUM (ANALYZE)")
+    return rows
+
+
+def _copy(connection: psycopg.Connection, stream: Stream, tell: Progress) -> None:
+    columns = sql.SQL(", ").join(map(sql.Identifier, stream.columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(stream.table), columns)
+    sent = 0
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in stream.blocks():
+            copy.write(block)
+            sent += block.count(b"\n")
+            tell(f"loading {stream.table}: {sent:,} of {stream.rows:,} rows")
