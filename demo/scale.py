@@ -7,15 +7,14 @@ TENANTS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Rows of each table, and how many operations the traffic consists of."""
+    """Rows of each table."""
 
     audit_logs: int
     sessions: int
     identifiers: int
     locks: int
-    operations: int
 
 
-SMALL = Scale(audit_logs=60_000, sessions=6_000, identifiers=6_000, locks=600, operations=6_000)
-FULL = Scale(audit_logs=2_000_000, sessions=200_000, identifiers=200_000, locks=20_000, operations=12_000)
+SMALL = Scale(audit_logs=60_000, sessions=6_000, identifiers=6_000, locks=600)
+FULL = Scale(audit_logs=2_000_000, sessions=200_000, identifiers=200_000, locks=20_000)
 SCALES = {"small": SMALL, "full": FULL}

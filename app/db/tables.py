@@ -34,14 +34,10 @@ class Tenant(Stamped, Base):
     __tablename__ = "tenants"
     __table_args__ = (length("name", 200), length("timezone", 64), json_object("settings"))
 
-    id: Mapped[UUID] = mapped_column(
-        primary_key=True, default=uuid7, server_default=text("uuid7()"), sort_order=FIRST
-    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7, server_default=text("uuid7()"), sort_order=FIRST)
     # A tenant belongs to itself: policies and triggers can then be written once for all tables. Generated,
     # so that it can never say anything else; nothing writes it, and COPY leaves it out.
-    tenant_id: Mapped[UUID] = mapped_column(
-        Computed("id", persisted=True), nullable=False, sort_order=FIRST + 1
-    )
+    tenant_id: Mapped[UUID] = mapped_column(Computed("id", persisted=True), nullable=False, sort_order=FIRST + 1)
     name: Mapped[str]
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     settings: Mapped[JsonObject] = mapped_column(server_default=EMPTY_OBJECT)

@@ -33,9 +33,7 @@ def make_engine() -> Engine:
     """Make an engine for the database that was asked for."""
     dsn = context.config.attributes.get("dsn") or context.get_x_argument(as_dictionary=True).get("dsn")
     if isinstance(dsn, str):
-        return create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool
-        )
+        return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
     return create_engine(Settings().postgres_url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
 
 

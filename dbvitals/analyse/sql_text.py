@@ -114,7 +114,7 @@ def create_index(
 
 def index_body(index: IndexInfo) -> str:
     """`USING method (keys) INCLUDE (…) NULLS NOT DISTINCT WITH (…)` of an index."""
-    keys = ", ".join(_key_sql(key) for key in index.keys)
+    keys = ", ".join(key_text(key) for key in index.keys)
     parts = [f"USING {quote_ident(index.method)} ({keys})"]
     if index.include:
         parts.append(f"INCLUDE ({', '.join(quote_ident(name) for name in index.include)})")
@@ -124,10 +124,6 @@ def index_body(index: IndexInfo) -> str:
         options = (option.partition("=") for option in index.options)
         parts.append("WITH (" + ", ".join(f"{name} = '{value}'" for name, _, value in options) + ")")
     return " ".join(parts)
-
-
-def _key_sql(key: IndexKey) -> str:
-    return key_text(key) if key.column else key_text(key).replace(key.text, f"({key.text})", 1)
 
 
 def rebuild(index: IndexInfo) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import psycopg
@@ -116,8 +117,8 @@ class _Parts:
 
 
 def _read_parts(reader: Reader, scope: Scope, parts: _Parts) -> None:
-    (row,) = reader.rows("server")
-    parts.server = rows.server(row, reader.connection.info)
+    row, created = read_server(reader)
+    parts.server = rows.server(row, created, reader.connection.info)
     statements_schema: str = row.statements_schema
     spaces = [space for space in reader.rows("namespaces") if scope.has_schema(space.name)]
     (counts,) = reader.rows("left_out")
@@ -155,6 +156,13 @@ def _read_parts(reader: Reader, scope: Scope, parts: _Parts) -> None:
     parts.tables = rows.tables(table_rows, parts.indexes, columns, statistics, sizes, locked, parts.server.block_size)
     parts.builds = rows.builds(reader.optional("builds", "index builds", "nothing to do: it is read again next time"))
     parts.statements = _statements(reader, statements_schema)
+
+
+def read_server(reader: Reader) -> tuple[Row, datetime | None]:
+    """The server's row, and when the database was made where the login may ask for that."""
+    (row,) = reader.rows("server")
+    created = reader.rows("database_created")[0].at if row.may_stat_files else None
+    return row, created
 
 
 def _say_locked(reader: Reader, table_rows: Iterable[Row]) -> None:

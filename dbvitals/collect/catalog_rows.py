@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import psycopg
@@ -51,7 +52,7 @@ _FK_ACTIONS: dict[str, Literal["no action", "restrict", "cascade", "set null", "
 }
 
 
-def server(row: Row, info: psycopg.ConnectionInfo) -> ServerInfo:
+def server(row: Row, database_created: datetime | None, info: psycopg.ConnectionInfo) -> ServerInfo:
     """Who answered, and since when its counters run."""
     return ServerInfo(
         version_num=row.version_num,
@@ -66,11 +67,11 @@ def server(row: Row, info: psycopg.ConnectionInfo) -> ServerInfo:
         data_checksums=row.data_checksums,
         system_identifier=row.system_identifier,
         replicas_known=row.replicas_known,
-        window=window(row),
+        window=window(row, database_created),
     )
 
 
-def window(row: Row) -> StatsWindow:
+def window(row: Row, database_created: datetime | None) -> StatsWindow:
     """The counters' window: it began at the latest of the database's reset, the cluster's, and its creation.
 
     pg_stat_database.stats_reset alone is not enough: it is NULL after a crash, which zeroes all counters; the shared
@@ -79,7 +80,7 @@ def window(row: Row) -> StatsWindow:
     clocks = {
         "statistics reset of the database": row.database_reset,
         "statistics reset of the cluster, or a crash": row.cluster_reset,
-        "creation of the database": row.database_created,
+        "creation of the database": database_created,
     }
     known = {source: at for source, at in clocks.items() if at is not None}
     if not known:

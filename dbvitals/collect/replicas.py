@@ -2,6 +2,7 @@
 
 import psycopg
 
+from dbvitals.collect.catalog import read_server
 from dbvitals.collect.catalog_rows import window
 from dbvitals.collect.postgres import reading
 from dbvitals.collect.reader import Reader
@@ -14,7 +15,7 @@ def collect_usage(connection: psycopg.Connection, timeouts: Timeouts, of: Server
     """Read one node's index scans. Raises UsageError when it is not another node of the same cluster and database."""
     with reading(connection, timeouts):
         reader = Reader(connection, lambda part: None)
-        (row,) = reader.rows("server")
+        row, created = read_server(reader)
         node = f"{connection.info.host}:{connection.info.port}"
         if row.system_identifier != of.system_identifier or row.database != of.database:
             raise UsageError(
@@ -24,4 +25,4 @@ def collect_usage(connection: psycopg.Connection, timeouts: Timeouts, of: Server
         if node == f"{of.host}:{of.port}":
             raise UsageError(f"--replica names {node}, which is the server itself", mend="give the other nodes only")
         scans = {usage.oid: usage.scans for usage in reader.rows("usage")}
-        return NodeUsage(node=node, role="replica" if row.in_recovery else "primary", window=window(row), scans=scans)
+        return NodeUsage(node=node, role="replica" if row.in_recovery else "primary", window=window(row, created), scans=scans)

@@ -64,7 +64,7 @@ def _head(report: IndexReport, limit: int) -> Iterator[Block]:
     if report.incomplete:
         yield Heading("This report is incomplete")
         for skipped in report.incomplete:
-            yield Notice("MISSING", Severity.HIGH, f"{skipped.part}: {skipped.why}. {skipped.mend}".strip())
+            yield Notice("NOT SEEN", Severity.HIGH, f"{skipped.part}: {skipped.why}; to mend it: {skipped.mend}")
     if report.recommendations:
         yield Heading("What to do")
         for advice in report.recommendations:

@@ -15,6 +15,9 @@ from dbvitals.sandbox.binaries import Source
 
 PREFIX = "dbvitals-"
 LOCK = "lock"
+SOCKETS = "socket"
+SHORT_PARENT = Path("/tmp")  # noqa: S108 -- mkdtemp makes a private folder in it
+SHORT_PREFIX = f"{PREFIX}s-"
 LONGEST_SOCKET_PATH = 103  # sun_path holds 108 bytes on Linux and 104 elsewhere, the closing zero among them
 LONGEST_SOCKET_NAME = len("/.s.PGSQL.65535")
 SAFE_IN_SOCKET_PATH = re.compile(r"[A-Za-z0-9/._+-]+")  # libpq splits a host at commas
@@ -37,7 +40,7 @@ class Home:
 
     def clear(self) -> None:
         """Remove, after the server's end, what nobody needs any more."""
-        shutil.rmtree(self.socket_folder, ignore_errors=True)
+        remove_socket_folder(self.path)
         if self.throw_away:
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -58,10 +61,22 @@ def open_home(path: Path | None, account: Account) -> Home:
         _make(home, account)
     lock = _lock(home)
     try:
-        return Home(path=home, socket_folder=_socket_folder(home, account), lock=lock, throw_away=path is None)
+        return Home(path=home, socket_folder=_make_socket_folder(home, account), lock=lock, throw_away=path is None)
     except BaseException:
         os.close(lock)
         raise
+
+
+def remove_socket_folder(home: Path) -> None:
+    """Remove the folder for sockets of a home whose server has ended, wherever it was made."""
+    folder = home / SOCKETS
+    if not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    short = folder.readlink()
+    folder.unlink()
+    if short.parent == SHORT_PARENT and short.name.startswith(SHORT_PREFIX):
+        shutil.rmtree(short, ignore_errors=True)
 
 
 def delete_home(path: Path) -> None:
@@ -69,6 +84,7 @@ def delete_home(path: Path) -> None:
     if not (path / LOCK).exists():
         return
     lock = _lock(path)
+    remove_socket_folder(path)
     shutil.rmtree(path, ignore_errors=True)
     os.close(lock)
 
@@ -148,16 +164,17 @@ def _try_lock(lock: int) -> bool:
     return True
 
 
-def _socket_folder(home: Path, account: Account) -> Path:
+def _make_socket_folder(home: Path, account: Account) -> Path:
     """Make the private folder for sockets: in the home, or a short one if that is too long or too odd."""
-    folder = home / "socket"
-    text = str(folder)
-    length = len(os.fsencode(text)) + LONGEST_SOCKET_NAME
-    if length <= LONGEST_SOCKET_PATH and SAFE_IN_SOCKET_PATH.fullmatch(text):
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_socket_folder(home)
+    folder = home / SOCKETS
+    length = len(os.fsencode(folder)) + LONGEST_SOCKET_NAME
+    if length <= LONGEST_SOCKET_PATH and SAFE_IN_SOCKET_PATH.fullmatch(str(folder)):
         folder.mkdir(mode=0o700)
     else:
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}s-", dir="/tmp"))
+        short = Path(tempfile.mkdtemp(prefix=SHORT_PREFIX, dir=SHORT_PARENT))
+        folder.symlink_to(short)
+        folder = short
     account.give(folder)
     return folder
 
@@ -172,5 +189,6 @@ def _remove_abandoned(base: Path) -> None:
         except OSError:  # no home of ours, or gone in between
             continue
         if _try_lock(lock) and os.fstat(lock).st_size > 0:  # else its maker is about to lock it
+            remove_socket_folder(home)
             shutil.rmtree(home, ignore_errors=True)
         os.close(lock)

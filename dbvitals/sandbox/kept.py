@@ -13,9 +13,8 @@ from dbvitals.errors import SandboxError
 from dbvitals.sandbox import postgres, redis
 from dbvitals.sandbox.account import choose_account
 from dbvitals.sandbox.binaries import PostgresBinaries, RedisBinary
-from dbvitals.sandbox.home import delete_home
+from dbvitals.sandbox.home import delete_home, remove_socket_folder
 from dbvitals.sandbox.process import Identity, ServerProcess
-
 
 STOP_SIGNALS = {"postgres": postgres.STOP_SIGNAL, "redis": redis.STOP_SIGNAL}
 
@@ -60,7 +59,9 @@ def find_kept(name: str) -> Kept | None:
     return _read(path) if path.exists() else None
 
 
-def bring_up(name: str, home: Path | None, binaries: PostgresBinaries, cache: RedisBinary | None, *, tcp: bool) -> Kept:
+def bring_up(
+    name: str, home: Path | None, postgres_binaries: PostgresBinaries, redis_binary: RedisBinary | None, *, tcp: bool
+) -> Kept:
     """Start what does not run yet of a sandbox, and give it. Its data are those of the last time, or new.
 
     Raises SandboxError when a server does not start; then this call leaves none that it started.
@@ -75,9 +76,9 @@ def bring_up(name: str, home: Path | None, binaries: PostgresBinaries, cache: Re
     kinds = {server.kind for server in running}
     with _undone_on_failure(kept):
         if "postgres" not in kinds:
-            kept = _with(kept, _start_postgres(Path(kept.home), binaries, tcp=tcp))
-        if cache and "redis" not in kinds:
-            kept = _with(kept, _start_redis(Path(kept.home), cache))
+            kept = _with(kept, _start_postgres(Path(kept.home), postgres_binaries, tcp=tcp))
+        if redis_binary and "redis" not in kinds:
+            kept = _with(kept, _start_redis(Path(kept.home), redis_binary))
     return kept
 
 
@@ -85,6 +86,8 @@ def take_down(kept: Kept) -> Kept:
     """Stop the servers that were started for a sandbox; its data stay."""
     for server in reversed(kept.running()):
         server.process.stop()
+    for server in kept.servers:
+        remove_socket_folder(Path(kept.home) / server.kind)
     stopped = msgspec.structs.replace(kept, servers=())
     _write(stopped)
     return stopped

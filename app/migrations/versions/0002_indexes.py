@@ -47,9 +47,7 @@ def downgrade() -> None:
 def _index_sessions() -> None:
     steps.create_index("idx_sessions_tenant_id_created_at", "sessions", ["tenant_id", "created_at DESC"])
     steps.create_index("idx_sessions_user_id_created_at", "sessions", ["user_id", "created_at DESC"])
-    steps.create_index(
-        "idx_sessions_state", "sessions", ["state"], postgresql_where=sa.text("state = 'active'")
-    )
+    steps.create_index("idx_sessions_state", "sessions", ["state"], postgresql_where=sa.text("state = 'active'"))
     steps.create_index("idx_sessions_tenant_id_identifier_id", "sessions", ["tenant_id", "identifier_id"])
 
 
@@ -84,6 +82,4 @@ def _index_tenant_user_identifiers() -> None:
         postgresql_include=["tenant_id"],
         postgresql_where=live,
     )
-    steps.create_index(
-        "idx_tenant_user_identifiers_tenant_id", table, ["tenant_id", "user_id"], postgresql_where=live
-    )
+    steps.create_index("idx_tenant_user_identifiers_tenant_id", table, ["tenant_id", "user_id"], postgresql_where=live)

@@ -24,10 +24,7 @@ SELECT
             UNION ALL SELECT stats_reset FROM pg_stat_slru
         ) AS r
     ) AS cluster_reset,
-    CASE
-        WHEN has_function_privilege('pg_stat_file(text, bool)', 'execute')
-            THEN (pg_stat_file('base/' || d.oid || '/PG_VERSION', true)).modification
-    END AS database_created,
+    has_function_privilege('pg_stat_file(text, bool)', 'execute') AS may_stat_files,
     CASE
         WHEN pg_has_role('pg_monitor', 'usage') THEN
             greatest(

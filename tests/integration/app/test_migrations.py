@@ -139,7 +139,7 @@ def test_every_step_limits_its_wait_for_locks(direction: str, start: str, end: s
     script = offline(direction, start, end)
     body = script[script.index(f"-- Running {direction}") :]
     first = body.split(";")[1 if "COMMIT;\n\nSET" in body else 0]
-    assert "lock_timeout = '" in first
+    assert any(f"lock_timeout = '{limit}'" in first for limit in (steps.LOCK_TIMEOUT, steps.CONCURRENT_LOCK_TIMEOUT))
 
 
 @pytest.mark.parametrize(("direction", "start", "end"), OFFLINE)

@@ -159,8 +159,15 @@ def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_home_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SandboxError, match="cannot use the folder .*Not a directory"):
+    with pytest.raises(SandboxError, match="cannot use the folder"):
         start_postgres(home=tmp_path / "file" / "home")
+
+
+def test_damaged_home_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "kept" / "data").mkdir(parents=True)
+    (tmp_path / "kept" / "lock").touch()
+    with pytest.raises(SandboxError, match=r"cannot start in .*PG_VERSION"):
+        start_postgres(home=tmp_path / "kept")
 
 
 def test_half_made_home_is_made_again(tmp_path: Path) -> None:

@@ -105,8 +105,24 @@ class Broken:
     index: str
 
 
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """With the index's statistics the planner's row estimate is right within factor 2; without, off by 5 or more."""
+
+    index: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovesJoin:
+    """Because of the index the planner proves a join needless; without it the query reads the other table too."""
+
+    index: str
+    query: str
+
+
 Replacement = Serves | StillRefuses | StillAllows
-Need = Needs | Cheaper | Smaller | Refuses | Allows | Pinned | Broken
+Need = Needs | Cheaper | Smaller | Refuses | Allows | Pinned | Broken | Estimates | RemovesJoin
 Proof = Replacement | Need
 
 
@@ -142,9 +158,12 @@ class ForeignKeyCase(Trap):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCase(Trap):
-    """An index without a scan that must not be called droppable, for `reason`; `uses` runs after the counters' reset."""
+    """An index that must not be called droppable. `reasons` are all that may be given for it.
+
+    None: it must not even be listed as unused. `uses` runs after the counters' reset.
+    """
 
     index: str
-    reason: str
-    proof: Need | None
+    reasons: tuple[str, ...] | None
+    proof: Need
     uses: tuple[str, ...] = ()

@@ -60,6 +60,11 @@ def rows_expected(connection: psycopg.Connection[Any], query: str) -> int:
     return int(_explain(connection, "FORMAT JSON", query)["Plan"]["Plan Rows"])
 
 
+def tables_read(connection: psycopg.Connection[Any], query: str) -> int:
+    """How many table scans a query's plan holds."""
+    return sum("Alias" in node for node in _nodes(_explain(connection, "FORMAT JSON", query)["Plan"]))
+
+
 def _explain(connection: psycopg.Connection[Any], options: str, query: str) -> Node:
     row = connection.execute(f"EXPLAIN ({options}) {query}").fetchone()
     assert row is not None

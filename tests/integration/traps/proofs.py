@@ -2,7 +2,7 @@
 
 from tests.integration.traps import case as kinds
 from tests.integration.traps.case import Need, RedundancyCase, Replacement
-from tests.integration.traps.plans import access, pages_touched
+from tests.integration.traps.plans import access, pages_touched, rows_expected, tables_read
 from tests.integration.traps.workbench import (
     Connection,
     ability,
@@ -45,6 +45,13 @@ def prove_need(connection: Connection, proof: Need) -> None:
             assert outcome(connection, f'DROP INDEX "{index}"') == kinds.DEPENDENT_OBJECTS
         case kinds.Broken(index):
             assert not valid(connection, index)
+        case kinds.Estimates(index, query):
+            _estimates(connection, index, query)
+        case kinds.RemovesJoin(index, query):
+            with trial(connection):
+                before = tables_read(connection, query)
+                remove(connection, [index])
+                assert tables_read(connection, query) == before + 1
 
 
 def size(connection: Connection, index: str) -> int:
@@ -120,6 +127,15 @@ def _cheaper(connection: Connection, index: str, query: str, factor: float) -> N
         connection.execute("SET LOCAL enable_seqscan = off")
         without = pages_touched(connection, query)
     assert without >= factor * alone, f"{alone} pages with the index, {without} without"
+
+
+def _estimates(connection: Connection, index: str, query: str) -> None:
+    rows = len(connection.execute(query).fetchall())
+    with trial(connection):
+        assert rows / 2 <= rows_expected(connection, query) <= rows * 2
+        remove(connection, [index])
+        wrong = rows_expected(connection, query)
+        assert wrong * 5 <= rows or wrong >= rows * 5, f"{wrong} expected, {rows} there"
 
 
 def _changes(

@@ -55,8 +55,6 @@ def test_every_column_that_holds_free_text_has_a_length() -> None:
 
 
 def test_no_relationship_loads_by_itself() -> None:
-    relationships = [
-        relationship for mapper in Base.registry.mappers for relationship in mapper.relationships
-    ]
+    relationships = [relationship for mapper in Base.registry.mappers for relationship in mapper.relationships]
     assert relationships
     assert {relationship.lazy for relationship in relationships} == {"raise"}

@@ -1,4 +1,4 @@
-"""Hand-built index reports: one of a hotel with something in every section, one with hostile names, one that is empty."""
+"""Hand-built index reports: a hotel with something in every section, hostile names, nothing at all."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -106,7 +106,9 @@ def existing(name: str, columns: tuple[str, ...], size: int, *, primary: bool = 
     )
 
 
-CREATE = "CREATE INDEX CONCURRENTLY idx_audit_logs_tenant_id_timestamp ON public.audit_logs (tenant_id, timestamp DESC);"
+CREATE = (
+    "CREATE INDEX CONCURRENTLY idx_audit_logs_tenant_id_timestamp ON public.audit_logs (tenant_id, timestamp DESC);"
+)
 DROP = "DROP INDEX CONCURRENTLY public.idx_audit_logs_tenant_id;"
 
 
@@ -267,7 +269,9 @@ def hotel() -> IndexReport:
                 "audit_logs_pkey does everything that this index does",
                 DROP,
             ),
-            finding(Severity.INFO, "IDX007", "invoices_number_key", "no scan seen, but it must stay: unique constraint"),
+            finding(
+                Severity.INFO, "IDX007", "invoices_number_key", "no scan seen, but it must stay: unique constraint"
+            ),
         ),
         recommendations=(
             Recommendation(
