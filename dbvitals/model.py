@@ -15,7 +15,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """Position from the worst, 0..3."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Confidence(StrEnum):

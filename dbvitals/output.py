@@ -19,6 +19,7 @@ _MENDS = {
     errno.EROFS: "choose another place with --output, or - for standard output",
     errno.ENOSPC: "free some space; the older file is as it was",
     errno.EDQUOT: "free some space; the older file is as it was",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOENT: "make the folder first",
     errno.ENOTDIR: "choose a place under a folder",

@@ -22,7 +22,7 @@ CONCURRENT_LOCK_TIMEOUT = "5min"
 
 def set_timeouts() -> None:
     """Begin a step that runs in the migration's transaction; the limits end with it."""
-    op.execute(f"SET LOCAL lock_timeout = '5s'")
+    op.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     op.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
 
 

@@ -106,7 +106,7 @@ def _reasons(
         "too_young": _too_young(catalog, index, observed, thresholds),
         "invalid": not (index.valid and index.ready and index.live),
         "replica_not_seen": _node_missing(catalog),
-        "not_read": not index.texts_known and usable(index) is False and index.valid,
+        "not_read": not index.texts_known,
     }
     return tuple(reason for reason, holds in reasons.items() if holds)
 

@@ -25,4 +25,6 @@ def collect_usage(connection: psycopg.Connection, timeouts: Timeouts, of: Server
         if node == f"{of.host}:{of.port}":
             raise UsageError(f"--replica names {node}, which is the server itself", mend="give the other nodes only")
         scans = {usage.oid: usage.scans for usage in reader.rows("usage")}
-        return NodeUsage(node=node, role="replica" if row.in_recovery else "primary", window=window(row, created), scans=scans)
+        return NodeUsage(
+            node=node, role="replica" if row.in_recovery else "primary", window=window(row, created), scans=scans
+        )

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
+from redis.retry import Retry
 
 from dbvitals.errors import SandboxError
 from dbvitals.sandbox import RedisServer, start_redis
@@ -23,7 +25,7 @@ def test_answers_on_the_port_and_on_the_socket(redis_server: RedisServer) -> Non
 
 
 def test_asks_for_the_password(redis_server: RedisServer) -> None:
-    with Redis(port=redis_server.port, retry=None) as client, pytest.raises(AuthenticationError):
+    with Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(AuthenticationError):
         client.ping()
     assert stat.S_IMODE(redis_server.socket.parent.stat().st_mode) == 0o700
 

@@ -91,7 +91,7 @@ EQUAL = (
             f"CREATE INDEX idx_t_id ON t (id) WHERE {ACTIVE}",
             f"CREATE UNIQUE INDEX zz ON t (id) WHERE {ACTIVE}",
         ),
-        redundant=(Pair("idx_t_id", "zz"),),
+        redundant=(Pair("idx_t_id", "zz", "prefix"),),
         proofs=(
             Serves("idx_t_id", f"SELECT s FROM t WHERE {ACTIVE} AND id = 70"),
             Refuses("zz", "INSERT INTO t SELECT * FROM t WHERE id = 70"),

@@ -119,7 +119,7 @@ MATERIALISED = (
     RedundancyCase(
         name="plain_twin_on_a_materialised_view",
         setup=(*VIEW, "CREATE INDEX idx_v_id ON v (id)", "CREATE UNIQUE INDEX zz ON v (id)"),
-        redundant=(Pair("idx_v_id", "zz"),),
+        redundant=(Pair("idx_v_id", "zz", "prefix"),),
         proofs=(Serves("idx_v_id", "SELECT s FROM v WHERE id = 107"), Allows("zz", REFRESH, WRONG_OBJECT_STATE)),
     ),
     RedundancyCase(

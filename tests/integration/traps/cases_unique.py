@@ -47,7 +47,7 @@ UNIQUENESS = (
     RedundancyCase(
         name="plain_twin_of_a_unique",
         setup=(*U, "CREATE INDEX idx_t_id ON t (id)", "CREATE UNIQUE INDEX zz ON t (id)"),
-        redundant=(Pair("idx_t_id", "zz"),),
+        redundant=(Pair("idx_t_id", "zz", "prefix"),),
         proofs=(Serves("idx_t_id", BY_ID), Refuses("zz", SAME_ID)),
     ),
     RedundancyCase(
@@ -163,7 +163,7 @@ UNIQUENESS = (
             "ALTER TABLE t ADD CONSTRAINT t_id_key UNIQUE (id) DEFERRABLE INITIALLY DEFERRED",
             "CREATE INDEX idx_t_id ON t (id)",
         ),
-        redundant=(Pair("idx_t_id", "t_id_key"),),
+        redundant=(Pair("idx_t_id", "t_id_key", "prefix"),),
         proofs=(Serves("idx_t_id", BY_ID), Pinned("t_id_key")),
     ),
 )
@@ -172,7 +172,7 @@ CONSTRAINTS = (
     RedundancyCase(
         name="plain_twin_of_the_primary_key",
         setup=(*U, "ALTER TABLE t ADD PRIMARY KEY (id)", "CREATE INDEX idx_t_id ON t (id)"),
-        redundant=(Pair("idx_t_id", "t_pkey"),),
+        redundant=(Pair("idx_t_id", "t_pkey", "prefix"),),
         proofs=(Serves("idx_t_id", BY_ID), Pinned("t_pkey")),
     ),
     RedundancyCase(
@@ -218,7 +218,7 @@ CONSTRAINTS = (
             "ALTER TABLE t ADD CONSTRAINT t_c_excl EXCLUDE USING btree (c WITH =)",
             "CREATE INDEX idx_t_c ON t (c)",
         ),
-        redundant=(Pair("idx_t_c", "t_c_excl"),),
+        redundant=(Pair("idx_t_c", "t_c_excl", "prefix"),),
         proofs=(Serves("idx_t_c", "SELECT s FROM t WHERE c = 7"), Pinned("t_c_excl")),
     ),
     RedundancyCase(
@@ -239,7 +239,7 @@ CONSTRAINTS = (
             "ALTER TABLE t ADD CONSTRAINT t_stay_excl EXCLUDE USING gist (stay WITH &&)",
             "CREATE INDEX idx_t_stay ON t USING gist (stay)",
         ),
-        redundant=(Pair("idx_t_stay", "t_stay_excl"),),
+        redundant=(Pair("idx_t_stay", "t_stay_excl", "prefix"),),
         proofs=(
             Serves("idx_t_stay", "SELECT s FROM t WHERE stay @> '2026-02-03'::date"),
             Refuses(
@@ -258,7 +258,7 @@ CONSTRAINTS = (
             " FROM generate_series(1, 2000) i",
             "CREATE INDEX idx_t_room_stay ON t USING gist (room, stay)",
         ),
-        redundant=(Pair("idx_t_room_stay", "t_pkey"),),
+        redundant=(Pair("idx_t_room_stay", "t_pkey", "prefix"),),
         proofs=(
             Serves("idx_t_room_stay", "SELECT s FROM t WHERE room = 7 AND stay @> '2026-02-17'::date"),
             Pinned("t_pkey"),

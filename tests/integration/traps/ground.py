@@ -71,6 +71,7 @@ def _filled(connection: Connection, dsn: str, traps: Sequence[Trap]) -> Ground:
 
 def reset_and_use(connection: Connection, traps: Sequence[Trap]) -> None:
     """Zero the counters, then run what the traps want to be used, and let the server count it."""
+    flush(connection)
     connection.execute("SELECT pg_stat_reset()")
     for trap in traps:
         for query in trap.uses if isinstance(trap, KeptCase) else ():
@@ -78,6 +79,11 @@ def reset_and_use(connection: Connection, traps: Sequence[Trap]) -> None:
             with connection.transaction(force_rollback=True):
                 connection.execute("SET LOCAL enable_seqscan = off")
                 connection.execute(query)
+    flush(connection)
+
+
+def flush(connection: Connection) -> None:
+    """Let what the session has counted so far reach the counters."""
     connection.execute("SELECT pg_stat_force_next_flush()")
     connection.execute("SELECT 1")
 
