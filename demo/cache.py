@@ -49,13 +49,9 @@ FAMILIES = (
     ),
     Family(count=1_200, ttl_seconds=1_800, reads=25, name=lambda n: f"session:{n:08x}", value=_session),
     Family(count=80, ttl_seconds=30, reads=2, name=lambda n: f"lock:room:{n}", value=lambda _: "agent-0"),
-    Family(
-        count=800, ttl_seconds=60, reads=12, name=lambda n: f"rate_limit:{n % 60}:{n}", value=lambda _: "1"
-    ),
+    Family(count=800, ttl_seconds=60, reads=12, name=lambda n: f"rate_limit:{n % 60}:{n}", value=lambda _: "1"),
     Family(count=60, ttl_seconds=3_600, reads=6, name=lambda n: f"circuit_breaker:pms:{n}", value=_breaker),
-    Family(
-        count=60, ttl_seconds=3_600, reads=10, name=lambda n: f"tenant:{n}", value=lambda _: '{"rooms": 40}'
-    ),
+    Family(count=60, ttl_seconds=3_600, reads=10, name=lambda n: f"tenant:{n}", value=lambda _: '{"rooms": 40}'),
     Family(count=1_000, ttl_seconds=600, reads=10, name=lambda n: f"pms_cache:rooms:{n}", value=_pms_answer),
 )
 KEYS = sum(family.count for family in FAMILIES)

@@ -1,6 +1,6 @@
 """The planted faults: what was done to the hotel's database, and what the analyses must say about it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,32 +11,28 @@ from demo.queries import load_all
 
 REQUEST_LOOKUPS = 60
 
+Moment = Literal["before the data", "before the traffic", "with the traffic", "after the traffic"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """A finding that must come: its rule (docs/rules.md), the table, and the index that it is about.
-
-    `index` is None where the finding proposes a new one, whose name is the analysis's own affair; `columns`
-    are then those to index.
-    """
+    """A finding that must come: its rule (docs/rules.md), the table, and the index, existing or proposed."""
 
     rule: str
     table: str
-    index: str | None = None
-    columns: tuple[str, ...] = ()
+    index: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault; sql/faults/<id>.sql plants it, unless it is one of the traffic alone.
+    """One fault: sql/faults/<id>.sql plants it at its moment, and `traffic` is what it makes the service do.
 
-    `planted` says whether that happens before or after the traffic, `fails` with which SQLSTATE the last
-    statement ends where that is the fault.
+    `fails` is the SQLSTATE that the last statement ends with, where that is the fault.
     """
 
     id: str
     what: str
-    planted: Literal["before", "after", "by traffic"]
+    planted: Moment
     expected: Expected
     fails: str | None = None
     traffic: tuple[Operation, ...] = ()
@@ -46,76 +42,76 @@ FAULTS = (
     Fault(
         id="missing_declared",
         what="a critical index was dropped",
-        planted="before",
+        planted="before the traffic",
         expected=Expected(rule="IDX001", table="audit_logs", index="idx_audit_logs_event_type_timestamp"),
     ),
     Fault(
         id="drifted_predicate",
         what="a partial index was rebuilt without its WHERE",
-        planted="before",
+        planted="before the traffic",
         expected=Expected(rule="IDX002", table="audit_logs", index="idx_audit_logs_severity_timestamp"),
     ),
     Fault(
         id="drifted_order",
         what="an index was rebuilt without its DESC",
-        planted="before",
+        planted="before the traffic",
         expected=Expected(rule="IDX002", table="sessions", index="idx_sessions_tenant_id_created_at"),
     ),
     Fault(
         id="foreign_key",
         what="a new table refers to sessions, and nothing supports its foreign key",
-        planted="before",
-        expected=Expected(rule="IDX003", table="room_holds", columns=("tenant_id", "session_id")),
+        planted="before the traffic",
+        expected=Expected(rule="IDX003", table="room_holds", index="idx_room_holds_tenant_id_session_id"),
     ),
     Fault(
         id="missing_by_workload",
         what="support looks up requests, and no index leads with their id",
-        planted="by traffic",
-        expected=Expected(rule="IDX004", table="audit_logs", columns=("request_id",)),
+        planted="with the traffic",
+        expected=Expected(rule="IDX004", table="audit_logs", index="idx_audit_logs_request_id"),
         traffic=(AUDIT_OF_REQUEST,) * REQUEST_LOOKUPS,
     ),
     Fault(
         id="unused",
         what="an index is left over from a report that nobody runs",
-        planted="before",
+        planted="before the data",
         expected=Expected(rule="IDX005", table="audit_logs", index="idx_audit_logs_resource"),
     ),
     Fault(
         id="exact_duplicate",
         what="the same index exists twice",
-        planted="after",
+        planted="after the traffic",
         expected=Expected(rule="IDX006", table="audit_logs", index="audit_logs_tenant_time"),
     ),
     Fault(
         id="mirror_duplicate",
         what="an index is another read backwards",
-        planted="after",
+        planted="after the traffic",
         expected=Expected(rule="IDX006", table="audit_logs", index="idx_audit_logs_user_id_timestamp_asc"),
     ),
     Fault(
         id="prefix_duplicate",
         what="an index is the beginning of another",
-        planted="after",
+        planted="after the traffic",
         expected=Expected(rule="IDX007", table="sessions", index="idx_sessions_user_id"),
     ),
     Fault(
         id="invalid",
         what="a unique index could not be built, and its remains were left",
-        planted="before",
+        planted="before the traffic",
         expected=Expected(rule="IDX008", table="sessions", index="idx_sessions_identifier_id"),
         fails="23505",
     ),
     Fault(
         id="bloated",
         what="a job wrote and deleted locks under ever new names",
-        planted="after",
+        planted="after the traffic",
         expected=Expected(rule="IDX009", table="locks", index="idx_locks_resource_tenant_id"),
     ),
 )
 
 
-def planted(faults: Iterable[Fault], moment: Literal["before", "after"]) -> tuple[Fault, ...]:
-    """Give those that belong before, or after, the traffic."""
+def planted(faults: Iterable[Fault], moment: Moment) -> tuple[Fault, ...]:
+    """Give those that belong to the moment."""
     return tuple(fault for fault in faults if fault.planted == moment)
 
 
@@ -124,10 +120,14 @@ def traffic(faults: Iterable[Fault]) -> tuple[Operation, ...]:
     return tuple(operation for fault in faults for operation in fault.traffic)
 
 
-def plant(dsn: str, faults: Iterable[Fault]) -> None:
-    """Do to the database what the faults say. Raises psycopg.Error for a failure that is not itself the fault."""
+def plant(dsn: str, faults: Iterable[Fault], tell: Callable[[str], None]) -> None:
+    """Do to the database what the faults say; `tell` hears which one it is.
+
+    Raises psycopg.Error for a failure that is not itself the fault.
+    """
     with psycopg.connect(dsn, autocommit=True) as connection:
         for fault in faults:
+            tell(fault.what)
             try:
                 for statement in load_all(f"faults/{fault.id}"):
                     connection.execute(statement)

@@ -126,12 +126,8 @@ def _of_guest(guest: int, created: int, random: Random) -> Iterator[Identifier]:
     user = uuid_at(created, random)
     for platform, percent, value in PLATFORMS:
         if random.random() * 100 < percent:
-            yield Identifier(
-                tenant, uuid_at(created, random), user, platform, value(guest, random), created, None
-            )
+            yield Identifier(tenant, uuid_at(created, random), user, platform, value(guest, random), created, None)
     if guest and random.random() * 100 < REMOVED_PERCENT:
         # A number that has gone to another guest since: unique among live rows only.
         removed = created + DAY_MS
-        yield Identifier(
-            tenant, uuid_at(created, random), user, "phone", names.phone(guest - 1), created, removed
-        )
+        yield Identifier(tenant, uuid_at(created, random), user, "phone", names.phone(guest - 1), created, removed)

@@ -18,6 +18,7 @@ from dbvitals.settings import PostgresTarget, Timeouts, has_password, replica_ta
 
 if TYPE_CHECKING:
     from dbvitals.analyse.index_report import IndexReport
+    from dbvitals.expect import Expectations
     from dbvitals.snapshot import CatalogSnapshot
 
 FILE = click.Path(path_type=Path)
@@ -99,8 +100,10 @@ def _older_report(options: IndexOptions) -> "IndexReport | None":
 
 def _report(call: Call, options: IndexOptions) -> "IndexReport":
     from dbvitals.analyse.indexes import analyse_indexes
+    from dbvitals.cli.declarations import load_expectations
 
     started = time.monotonic()
+    declared = load_expectations(call.config)
     thresholds = call.config.indexes
     if options.min_observed is not None:
         thresholds = replace(thresholds, min_observed_days=options.min_observed)
@@ -169,19 +172,13 @@ def _without_replica(snapshot: "CatalogSnapshot", missing: Skipped) -> "CatalogS
 
 
 def _expected(
-    call: Call, options: IndexOptions, snapshot: "CatalogSnapshot", tell: Progress
+    call: Call, options: IndexOptions, declared: "Expectations", snapshot: "CatalogSnapshot"
 ) -> "tuple[CatalogSnapshot | None, tuple[Skipped, ...]]":
-    from dbvitals.cli.declarations import load_expectations
-
-    expectations = load_expectations(call.config)
-    if expectations is None:
-        return None, ()
     from dbvitals.collect.expected import expected_snapshot
 
-    tell("making the declared indexes comparable")
     kept = Path(call.config.expected_snapshot) if call.config.expected_snapshot else None
     try:
-        return expected_snapshot(expectations, snapshot, kept=kept, pg_bin=options.pg_bin)
+        return expected_snapshot(declared, snapshot, kept=kept, pg_bin=options.pg_bin)
     except KeyboardInterrupt:
         return None, (INTERRUPTED,)
 

@@ -1,6 +1,6 @@
 """A database full of traps, and the snapshot that was taken of it before anything was tried in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -9,6 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from dbvitals.analyse.index_report import IndexReport, UnusedIndex
+from dbvitals.analyse.indexes import analyse_indexes
+from dbvitals.analyse.thresholds import IndexThresholds
 from dbvitals.collect.catalog import Scope, collect_catalog
 from dbvitals.sandbox import PostgresServer
 from dbvitals.settings import Timeouts
@@ -95,11 +98,16 @@ def snapshot(dsn: str) -> CatalogSnapshot:
 
 
 def aged(fresh: CatalogSnapshot) -> CatalogSnapshot:
-    """The same snapshot, as if its counters and indexes were old enough to be judged."""
-    long_ago = fresh.server.taken_at - LONG_AGO
-    window = replace(fresh.server.window, since=long_ago)
-    return replace(
-        fresh,
-        server=replace(fresh.server, window=window, replicas_known=0),
-        indexes=tuple(replace(index, created_at=long_ago) for index in fresh.indexes),
-    )
+    """The same snapshot, as if its counters had run long enough to be judged."""
+    window = replace(fresh.server.window, since=fresh.server.taken_at - LONG_AGO)
+    return replace(fresh, server=replace(fresh.server, window=window))
+
+
+def report_of(seen: CatalogSnapshot) -> IndexReport:
+    """The whole report on a snapshot, without declarations."""
+    return analyse_indexes(seen, expected=None, thresholds=IndexThresholds(), duration_seconds=0.0, tool_version="0")
+
+
+def unused_by_name(seen: CatalogSnapshot) -> Mapping[tuple[str, str], UnusedIndex]:
+    """The report's unused indexes, by schema and name."""
+    return {(entry.schema, entry.index): entry for entry in report_of(seen).unused_indexes}

@@ -1,26 +1,13 @@
 """Indexes that must stay although nobody scans them; and those that may go, so that 'never' is not the easy answer."""
 
-from collections.abc import Mapping
-
 import pytest
 
-from dbvitals.analyse.index_report import UnusedIndex
-from dbvitals.analyse.indexes import analyse_indexes
-from dbvitals.analyse.thresholds import IndexThresholds
-from dbvitals.snapshot import CatalogSnapshot
 from tests.integration.traps.case import KeptCase, Trap
-from tests.integration.traps.ground import Ground, aged
+from tests.integration.traps.ground import Ground, aged, unused_by_name
 from tests.integration.traps.proofs import prove_need
 from tests.integration.traps.suite import DROPPABLE, KEPT
 
 each_case = pytest.mark.parametrize("case", KEPT, ids=lambda case: case.name)
-
-
-def unused_by_name(snapshot: CatalogSnapshot) -> Mapping[tuple[str, str], UnusedIndex]:
-    report = analyse_indexes(
-        snapshot, expected=None, thresholds=IndexThresholds(), duration_seconds=0.0, tool_version="0"
-    )
-    return {(entry.schema, entry.index): entry for entry in report.unused_indexes}
 
 
 @each_case

@@ -7,7 +7,7 @@ import pytest
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.index_semantics import find_redundant
 from tests.integration.traps.case import Need, Pair, RedundancyCase, Replacement
-from tests.integration.traps.ground import Ground
+from tests.integration.traps.ground import Ground, report_of
 from tests.integration.traps.proofs import prove_need, prove_replacement
 from tests.integration.traps.suite import REDUNDANCY
 from tests.integration.traps.workbench import indexes, remove, root, trial
@@ -50,3 +50,17 @@ def test_every_index_of_a_trap_is_proven_one_way_or_the_other(redundancy_ground:
     kept = {root(connection, pair.kept) for pair in case.redundant}
     assert replaced == {pair.dropped for pair in case.redundant}
     assert replaced | needed | kept == set(indexes(connection))
+
+
+@each_case
+def test_sql_of_the_report_removes_exactly_the_redundant_indexes(
+    redundancy_ground: Ground, case: RedundancyCase
+) -> None:
+    connection = redundancy_ground.enter(case)
+    report = report_of(redundancy_ground.snapshot)
+    statements = [entry.sql for entry in report.duplicate_indexes if entry.schema == case.name and entry.sql]
+    before = set(indexes(connection))
+    with trial(connection):
+        for statement in statements:
+            connection.execute(statement.replace(" CONCURRENTLY", ""))
+        assert before - set(indexes(connection)) == {pair.dropped for pair in case.redundant}

@@ -34,8 +34,8 @@ def test_the_declared_one_of_two_equals_stays() -> None:
 
 
 def test_the_name_by_the_convention_stays() -> None:
-    t = table("guests")
-    assert going(index(t, "aaa", "a"), index(t, "idx_guests_a", "a")) == {"aaa": "idx_guests_a"}
+    t = table()
+    assert going(index(t, "aaa", "a"), index(t, "idx_t_a", "a")) == {"aaa": "idx_t_a"}
 
 
 def test_an_index_that_goes_for_another_reason_holds_up_nothing_but_its_twin() -> None:
