@@ -1,10 +1,27 @@
 """How to bring an index back to its declaration without a moment in which queries have neither."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.drift import Absent, Drifted
-from dbvitals.analyse.sql_text import create_index, free_name, index_body, qualified, quote_ident, rebuild
+from dbvitals.analyse.index_semantics import is_exclusion
+from dbvitals.analyse.sql_text import (
+    comment,
+    create_index,
+    free_name,
+    index_body,
+    qualified,
+    quote_ident,
+)
 from dbvitals.model import Action
-from dbvitals.snapshot import IndexInfo, TableInfo
+from dbvitals.snapshot import IndexConstraint, IndexInfo, TableInfo
+
+_GOES_ON = "SHARE UPDATE EXCLUSIVE: reads and writes go on"
+_SWAP = "ACCESS EXCLUSIVE on the table for the swap at the end, milliseconds; it gives up after 2 s of waiting for it"
+_BUILD = "two passes over the table, and a wait for every older transaction"
+_NULLABLE = "; with a column that may be NULL the primary key reads the table once more, under that lock"
+_UNIQUE = "; it fails when rows break the uniqueness, and leaves an invalid index to drop"
 
 
 def rename(absent: Absent) -> Action:
@@ -15,74 +32,237 @@ def rename(absent: Absent) -> Action:
     return Action(
         summary=f"rename it to {absent.index.name}",
         statement=f"ALTER INDEX {old} RENAME TO {new};",
-        lock="SHARE UPDATE EXCLUSIVE: reads and writes go on",
+        lock=_GOES_ON,
         takes="milliseconds",
         reversible=True,
         undo=f"ALTER INDEX {qualified(found.schema, absent.index.name)} RENAME TO {quote_ident(found.name)};",
     )
 
 
-def rebuild_as_declared(catalog: Catalog, drifted: Drifted) -> Action:
-    """Build the declared one beside it, then swap them."""
-    if all(difference.startswith("storage:") for difference in drifted.differences):
-        return _set_storage(drifted)
-    table, actual, expected = drifted.table, drifted.actual, drifted.expected
-    new = free_name(table.schema, table.name, (actual.name.removeprefix(f"idx_{table.name}_"), "new"), catalog.names)
-    build = create_index(catalog, table, new, index_body(expected), unique=expected.unique, where=expected.predicate)
-    swap = _swap_constraint(table, expected, actual, new) if _constrained(drifted) else _swap(table, actual, new)
+def create_declared(catalog: Catalog, absent: Absent) -> Action:
+    """Make a declared index that is not there, with its constraint when it backs one."""
+    table, index = absent.table, absent.index
+    if is_exclusion(index):
+        return _by_hand(f"create {index.name}", _EXCLUSION)
+    lines = [*_make_room(catalog, table, index)]
+    if index.constraint is None:
+        lines.append(_create(catalog, table, index.name, index))
+        undo = _drop(table, index, concurrently=True)
+    else:
+        build, adopt = _constraint(catalog, table, index, index.constraint, built=_built_name(catalog, table, index))
+        lines += [*build, *_transaction(*_other_primary(catalog, table, index, index), *adopt)]
+        undo = _drop(table, index, concurrently=False)
     return Action(
-        summary="build the declared index beside it, then let it take over the name",
-        statement=f"{build}\n{swap}",
-        lock="ACCESS EXCLUSIVE on the table for the swap" if _constrained(drifted) else "SHARE UPDATE EXCLUSIVE",
-        takes="two passes over the table, and a wait for every older transaction; the swap takes milliseconds",
+        summary=f"create {index.name}",
+        statement="\n".join(lines),
+        lock=_GOES_ON if index.constraint is None else _SWAP,
+        takes=_takes(table, index),
         reversible=True,
-        undo=f"DROP INDEX {qualified(actual.schema, actual.name)};\n{rebuild(actual)}",
+        undo=undo,
     )
 
 
-def _constrained(drifted: Drifted) -> bool:
-    return drifted.expected.constraint is not None or drifted.actual.constraint is not None
+def rebuild_as_declared(catalog: Catalog, drifted: Drifted) -> Action:
+    """Change it in place where that is enough; else build the declared one beside it, then swap them."""
+    table, actual, expected = drifted.table, drifted.actual, drifted.expected
+    in_place = table.kind != "partitioned"
+    if "column type" in drifted.kinds:
+        return _by_hand("change the type of the column first", _COLUMN_TYPE)
+    if in_place and drifted.kinds == {"storage"}:
+        return _set_storage(drifted)
+    if in_place and drifted.kinds == {"state"}:
+        return _reindex(actual)
+    if is_exclusion(expected):
+        return _by_hand("make the constraint again", _EXCLUSION)
+    if in_place and drifted.kinds == {"constraint"} and expected.constraint and not actual.constraint:
+        return _adopt(catalog, drifted, expected.constraint)
+    return Action(
+        summary="build the declared index beside it, then let it take over the name",
+        statement=_replace(catalog, table, expected, actual),
+        lock=_GOES_ON if _swaps_without_lock(table, expected, actual) else _SWAP,
+        takes=_takes(table, expected),
+        reversible=not is_exclusion(actual),
+        undo=None if is_exclusion(actual) else _replace(catalog, table, actual, expected),
+    )
+
+
+_COLUMN_TYPE = "the index follows its column's type: a migration has to change that; then look again"
+_EXCLUSION = (
+    "an exclusion constraint cannot be built beside its table's traffic: run the declaration itself in a quiet moment; "
+    "it locks the table while it builds"
+)
+
+
+def _by_hand(summary: str, why: str) -> Action:
+    return Action(summary=summary, statement=comment(why), lock="none", takes="nothing by itself", reversible=True)
+
+
+def _takes(table: TableInfo, index: IndexInfo) -> str:
+    nullable = {column.name for column in table.columns if not column.not_null}
+    primary = index.constraint is not None and index.constraint.type == "primary"
+    late = _NULLABLE if primary and nullable & {key.column for key in index.keys} else ""
+    return _BUILD + late + (_UNIQUE if index.unique else "")
 
 
 def _set_storage(drifted: Drifted) -> Action:
-    name = qualified(drifted.actual.schema, drifted.actual.name)
-    before, after = set(drifted.actual.options), set(drifted.expected.options)
-    lines = []
-    if gone := sorted(option.partition("=")[0] for option in before - after):
-        lines.append(f"ALTER INDEX {name} RESET ({', '.join(gone)});")
-    if wanted := sorted(after - before):
-        lines.append(f"ALTER INDEX {name} SET ({', '.join(wanted)});")
-    lines.append(f"REINDEX INDEX CONCURRENTLY {name};")
+    wanted, present = drifted.expected.options, drifted.actual.options
     return Action(
         summary="set the declared storage parameters, and rebuild so that they apply",
-        statement="\n".join(lines),
-        lock="SHARE UPDATE EXCLUSIVE: reads and writes go on",
-        takes="two passes over the table",
+        statement=_storage(drifted.actual, wanted, present),
+        lock=_GOES_ON,
+        takes=_BUILD,
         reversible=True,
-        undo=None,
+        undo=_storage(drifted.actual, present, wanted),
     )
 
 
-def _swap(table: TableInfo, actual: IndexInfo, new: str) -> str:
-    concurrently = "" if table.kind == "partitioned" else "CONCURRENTLY "
-    return (
-        f"DROP INDEX {concurrently}{qualified(actual.schema, actual.name)};\n"
-        f"ALTER INDEX {qualified(table.schema, new)} RENAME TO {quote_ident(actual.name)};"
+def _storage(index: IndexInfo, wanted: tuple[str, ...], present: tuple[str, ...]) -> str:
+    name = qualified(index.schema, index.name)
+    lines = []
+    if gone := sorted({option.partition("=")[0] for option in present} - {o.partition("=")[0] for o in wanted}):
+        lines.append(f"ALTER INDEX {name} RESET ({', '.join(gone)});")
+    if new := sorted(set(wanted) - set(present)):
+        settings = [f"{key} = '{value}'" for key, _, value in (option.partition("=") for option in new)]
+        lines.append(f"ALTER INDEX {name} SET ({', '.join(settings)});")
+    return "\n".join([*lines, f"REINDEX INDEX CONCURRENTLY {name};"])
+
+
+def _reindex(index: IndexInfo) -> Action:
+    return Action(
+        summary="build it anew",
+        statement=f"REINDEX INDEX CONCURRENTLY {qualified(index.schema, index.name)};",
+        lock=_GOES_ON,
+        takes=_BUILD + (_UNIQUE if index.unique else ""),
+        reversible=False,
     )
 
 
-def _swap_constraint(table: TableInfo, expected: IndexInfo, actual: IndexInfo, new: str) -> str:
-    target = qualified(table.schema, table.name)
-    old = (
-        f"ALTER TABLE {target} DROP CONSTRAINT {quote_ident(actual.constraint.name)};"
-        if actual.constraint
-        else f"DROP INDEX {qualified(actual.schema, actual.name)};"
+def _adopt(catalog: Catalog, drifted: Drifted, constraint: IndexConstraint) -> Action:
+    """The index is right, only its constraint is gone."""
+    table, expected, actual = drifted.table, drifted.expected, drifted.actual
+    lines = _transaction(
+        *_other_primary(catalog, table, expected, actual), _using_index(table, expected, constraint, actual.name)
     )
-    lines = ["BEGIN;", "SET LOCAL lock_timeout = '2s';", old]
-    if expected.constraint is None:
-        lines.append(f"ALTER INDEX {qualified(table.schema, new)} RENAME TO {quote_ident(actual.name)};")
+    return Action(
+        summary="make it the index of its constraint again",
+        statement="\n".join(lines),
+        lock=_SWAP,
+        takes="milliseconds" + (_NULLABLE if constraint.type == "primary" else ""),
+        reversible=True,
+        undo=_replace(catalog, table, actual, expected),
+    )
+
+
+def _replace(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> str:
+    """Build `wanted` beside `present`, then drop that and take over its name."""
+    built = _built_name(catalog, table, wanted)
+    if wanted.constraint is not None:
+        build, adopt = _constraint(catalog, table, wanted, wanted.constraint, built)
     else:
-        kind = "PRIMARY KEY" if expected.constraint.type == "primary" else "UNIQUE"
-        name = quote_ident(expected.constraint.name)
-        lines.append(f"ALTER TABLE {target} ADD CONSTRAINT {name} {kind} USING INDEX {quote_ident(new)};")
-    return "\n".join([*lines, "COMMIT;"])
+        build = [_create(catalog, table, built, wanted)]
+        adopt = [f"ALTER INDEX {qualified(table.schema, built)} RENAME TO {quote_ident(wanted.name)};"]
+    if _swaps_without_lock(table, wanted, present):
+        return "\n".join([*build, _drop(table, present, concurrently=True), *adopt])
+    pinned = [
+        comment(f"foreign key {name} needs it: drop that key before, add it again after")
+        for name in present.referenced_by
+    ]
+    swap = _transaction(
+        *_other_primary(catalog, table, wanted, present),
+        _drop(table, present, concurrently=False),
+        *adopt,
+        *_marks(table, wanted, present),
+    )
+    return "\n".join([*pinned, *build, *swap])
+
+
+def _built_name(catalog: Catalog, table: TableInfo, index: IndexInfo) -> str:
+    return free_name(table.schema, table.name, (index.name.removeprefix(f"idx_{table.name}_"), "new"), catalog.names)
+
+
+def _swaps_without_lock(table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> bool:
+    """DROP INDEX CONCURRENTLY knows no constraints, no partitions, and no transaction that would keep a mark."""
+    constrained = wanted.constraint is not None or present.constraint is not None
+    return not (constrained or table.kind == "partitioned" or present.replica_identity or present.clustered)
+
+
+def _transaction(*lines: str) -> list[str]:
+    return ["BEGIN;", "SET LOCAL lock_timeout = '2s';", *lines, "COMMIT;"]
+
+
+def _drop(table: TableInfo, index: IndexInfo, *, concurrently: bool) -> str:
+    if index.constraint is not None:
+        name = quote_ident(index.constraint.name)
+        return f"ALTER TABLE {qualified(table.schema, table.name)} DROP CONSTRAINT {name};"
+    word = "CONCURRENTLY " if concurrently and table.kind != "partitioned" else ""
+    return f"DROP INDEX {word}{qualified(table.schema, index.name)};"
+
+
+def _marks(table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> Iterator[str]:
+    """What the table knows about the index, and forgets when that is dropped."""
+    target, name = qualified(table.schema, table.name), quote_ident(wanted.name)
+    if present.replica_identity:
+        yield f"ALTER TABLE {target} REPLICA IDENTITY USING INDEX {name};"
+    if present.clustered:
+        yield f"ALTER TABLE {target} CLUSTER ON {name};"
+
+
+def _other_primary(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> Iterator[str]:
+    """A table has one primary key: another one than the declared has to go first."""
+    if wanted.constraint is None or wanted.constraint.type != "primary":
+        return
+    for index in catalog.indexes_of.get(table.oid, ()):
+        if index.constraint and index.constraint.type == "primary" and index.name != present.name:
+            yield _drop(table, index, concurrently=False)
+
+
+def _make_room(catalog: Catalog, table: TableInfo, index: IndexInfo) -> Iterator[str]:
+    """The name may be held by an index of another table, such as a renamed predecessor of this one."""
+    for other in catalog.snapshot.indexes:
+        if (other.schema, other.name) == (table.schema, index.name):
+            owner = catalog.tables[other.table_oid]
+            spare = free_name(owner.schema, owner.name, (index.name.removeprefix("idx_"),), catalog.names)
+            yield f"ALTER INDEX {qualified(other.schema, other.name)} RENAME TO {quote_ident(spare)};"
+
+
+def _create(catalog: Catalog, table: TableInfo, name: str, index: IndexInfo) -> str:
+    return create_index(catalog, table, name, index_body(index), unique=index.unique, where=index.predicate)
+
+
+def _constraint(
+    catalog: Catalog, table: TableInfo, index: IndexInfo, constraint: IndexConstraint, built: str
+) -> tuple[list[str], list[str]]:
+    """What builds the constraint's index while the service runs, and what then makes it a constraint in one moment."""
+    if table.kind != "partitioned":
+        return [_create(catalog, table, built, index)], [_using_index(table, index, constraint, built)]
+    build: list[str] = []
+    adopt = [f"ALTER TABLE ONLY {qualified(table.schema, table.name)} ADD {_clause(index, constraint)};"]
+    taken = set(catalog.names)
+    for part in catalog.partitions_of.get(table.oid, ()):
+        name = free_name(part.schema, part.name, (built.removeprefix("idx_"),), taken)
+        taken.add((part.schema, name))
+        own = replace(constraint, name=name)
+        parts_build, parts_adopt = _constraint(catalog, part, replace(index, name=name), own, name)
+        build += parts_build
+        attached = qualified(part.schema, name)
+        adopt += [*parts_adopt, f"ALTER INDEX {qualified(table.schema, constraint.name)} ATTACH PARTITION {attached};"]
+    return build, adopt
+
+
+def _using_index(table: TableInfo, index: IndexInfo, constraint: IndexConstraint, built: str) -> str:
+    """The index takes the constraint's name."""
+    head = f"ALTER TABLE {qualified(table.schema, table.name)} ADD CONSTRAINT {quote_ident(constraint.name)}"
+    return f"{head} {_KINDS[constraint.type]} USING INDEX {quote_ident(built)}{_deferrable(index)};"
+
+
+def _clause(index: IndexInfo, constraint: IndexConstraint) -> str:
+    kind = _KINDS[constraint.type] + (" NULLS NOT DISTINCT" if index.nulls_not_distinct else "")
+    body = index_body(replace(index, nulls_not_distinct=False)).removeprefix("USING btree ")
+    return f"CONSTRAINT {quote_ident(constraint.name)} {kind} {body}{_deferrable(index)}"
+
+
+def _deferrable(index: IndexInfo) -> str:
+    return "" if index.immediate else " DEFERRABLE"
+
+
+_KINDS = {"primary": "PRIMARY KEY", "unique": "UNIQUE"}

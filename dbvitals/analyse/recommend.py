@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from dbvitals.model import Finding, Recommendation
 
-_CATEGORIES = {
+CATEGORIES = {
     "IDX001": (
         "missing_indexes",
         "declared index(es) or tables are missing",
@@ -82,7 +82,7 @@ def recommend(findings: Iterable[Finding]) -> tuple[Recommendation, ...]:
         by_rule[finding.rule].append(finding)
     found = []
     for rule, group in by_rule.items():
-        category, message, action = _CATEGORIES[rule]
+        category, message, action = CATEGORIES[rule]
         severity = min((finding.severity for finding in group), key=lambda s: s.rank)
         found.append(
             Recommendation(severity=severity, category=category, message=f"{len(group)} {message}", action=action)

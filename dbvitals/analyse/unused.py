@@ -9,6 +9,24 @@ from dbvitals.analyse.index_semantics import is_exclusion, usable
 from dbvitals.analyse.thresholds import IndexThresholds
 from dbvitals.snapshot import IndexInfo, StatsWindow
 
+KEEPING_REASONS = (
+    "primary_key",
+    "unique_constraint",
+    "exclusion_constraint",
+    "unique_index",
+    "replica_identity",
+    "foreign_key_support",
+    "clustered",
+    "expression_statistics",
+    "partition_of_used_parent",
+    "too_young",
+    "invalid",
+    "replica_not_seen",
+    "not_read",
+    "serves_duplicate",
+)
+"""Every value of `kept_because`, in the order in which they are given."""
+
 _ENOUGH_WRITES = 100
 """Fewer writes than this say nothing about an index's age."""
 
