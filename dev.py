@@ -79,7 +79,7 @@ def in_environment(command: list[str]) -> int:
     """Run a program of .venv in the project's folder, and give back its exit code."""
     environment = {**os.environ, "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     try:
-        return subprocess.run([str(PYTHON.parent / command[0]), *command[1:]], cwd=ROOT, env=environment).returncode
+        return subprocess.call([str(PYTHON.parent / command[0]), *command[1:]], cwd=ROOT, env=environment)
     except KeyboardInterrupt:
         return 130
 

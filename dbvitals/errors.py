@@ -2,7 +2,7 @@
 
 
 class DbvitalsError(Exception):
-    """Base of all; `exit_code` is what the command ends with (see docs/exit-codes.md)."""
+    """Base of all; `exit_code` is what the command ends with (see docs/guide.md)."""
 
     exit_code = 2
 

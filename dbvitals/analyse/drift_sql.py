@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.drift import Absent, Drifted
-from dbvitals.analyse.index_semantics import is_exclusion
+from dbvitals.analyse.index_semantics import is_exclusion, usable
 from dbvitals.analyse.sql_text import (
     comment,
     create_index,
@@ -50,8 +50,9 @@ def create_declared(catalog: Catalog, absent: Absent) -> Action:
         undo = _drop(table, index, concurrently=True)
     else:
         build, adopt = _constraint(catalog, table, index, index.constraint, built=_built_name(catalog, table, index))
-        lines += [*build, *_transaction(*_other_primary(catalog, table, index, index), *adopt)]
-        undo = _drop(table, index, concurrently=False)
+        others = _other_primary(catalog, table, index, index)
+        lines += [*build, *_transaction(*_dropped(table, others), *adopt)]
+        undo = "\n".join([_drop(table, index, concurrently=False), *_restored(catalog, table, others)])
     return Action(
         summary=f"create {index.name}",
         statement="\n".join(lines),
@@ -76,13 +77,16 @@ def rebuild_as_declared(catalog: Catalog, drifted: Drifted) -> Action:
         return _by_hand("make the constraint again", _EXCLUSION)
     if in_place and drifted.kinds == {"constraint"} and expected.constraint and not actual.constraint:
         return _adopt(catalog, drifted, expected.constraint)
+    others = _other_primary(catalog, table, expected, actual)
+    undo = "\n".join([_replace(catalog, table, actual, expected), *_restored(catalog, table, others)])
+    reversible = usable(actual) and not is_exclusion(actual)
     return Action(
         summary="build the declared index beside it, then let it take over the name",
         statement=_replace(catalog, table, expected, actual),
         lock=_GOES_ON if _swaps_without_lock(table, expected, actual) else _SWAP,
         takes=_takes(table, expected),
-        reversible=not is_exclusion(actual),
-        undo=None if is_exclusion(actual) else _replace(catalog, table, actual, expected),
+        reversible=reversible,
+        undo=undo if reversible else None,
     )
 
 
@@ -140,16 +144,15 @@ def _reindex(index: IndexInfo) -> Action:
 def _adopt(catalog: Catalog, drifted: Drifted, constraint: IndexConstraint) -> Action:
     """The index is right, only its constraint is gone."""
     table, expected, actual = drifted.table, drifted.expected, drifted.actual
-    lines = _transaction(
-        *_other_primary(catalog, table, expected, actual), _using_index(table, expected, constraint, actual.name)
-    )
+    others = _other_primary(catalog, table, expected, actual)
+    lines = _transaction(*_dropped(table, others), _using_index(table, expected, constraint, actual.name))
     return Action(
         summary="make it the index of its constraint again",
         statement="\n".join(lines),
         lock=_SWAP,
         takes="milliseconds" + (_NULLABLE if constraint.type == "primary" else ""),
         reversible=True,
-        undo=_replace(catalog, table, actual, expected),
+        undo="\n".join([_replace(catalog, table, actual, expected), *_restored(catalog, table, others)]),
     )
 
 
@@ -168,7 +171,7 @@ def _replace(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: Ind
         for name in present.referenced_by
     ]
     swap = _transaction(
-        *_other_primary(catalog, table, wanted, present),
+        *_dropped(table, _other_primary(catalog, table, wanted, present)),
         _drop(table, present, concurrently=False),
         *adopt,
         *_marks(table, wanted, present),
@@ -207,13 +210,23 @@ def _marks(table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> Iterator[
         yield f"ALTER TABLE {target} CLUSTER ON {name};"
 
 
-def _other_primary(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> Iterator[str]:
+def _other_primary(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> tuple[IndexInfo, ...]:
     """A table has one primary key: another one than the declared has to go first."""
     if wanted.constraint is None or wanted.constraint.type != "primary":
-        return
-    for index in catalog.indexes_of.get(table.oid, ()):
-        if index.constraint and index.constraint.type == "primary" and index.name != present.name:
-            yield _drop(table, index, concurrently=False)
+        return ()
+    own = catalog.indexes_of.get(table.oid, ())
+    return tuple(i for i in own if i.constraint and i.constraint.type == "primary" and i.name != present.name)
+
+
+def _dropped(table: TableInfo, others: tuple[IndexInfo, ...]) -> Iterator[str]:
+    return (_drop(table, other, concurrently=False) for other in others)
+
+
+def _restored(catalog: Catalog, table: TableInfo, others: tuple[IndexInfo, ...]) -> Iterator[str]:
+    for other in others:
+        if other.constraint is not None:
+            build, adopt = _constraint(catalog, table, other, other.constraint, _built_name(catalog, table, other))
+            yield from (*build, *adopt)
 
 
 def _make_room(catalog: Catalog, table: TableInfo, index: IndexInfo) -> Iterator[str]:

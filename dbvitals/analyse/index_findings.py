@@ -10,12 +10,16 @@ from dbvitals.analyse.proposals import proposals
 from dbvitals.analyse.server_traps import trap_findings
 from dbvitals.analyse.sql_text import drop_index, qualified, quote_ident, rebuild
 from dbvitals.analyse.storage import Bloat
+from dbvitals.analyse.unused import Unused
 from dbvitals.analyse.verdicts import Verdicts
 from dbvitals.model import Action, Confidence, Evidence, Finding, Ref, Severity
 from dbvitals.snapshot import IndexInfo
 
-OPEN_VERDICT = frozenset({"too_young", "replica_not_seen"})
-"""Reasons that time or another node's counters will settle."""
+OPEN_VERDICT = {
+    "too_young": "counted for too short a time",
+    "replica_not_seen": "not known whether a standby uses it",
+}
+"""Reasons that time or another node's counters will settle, in words."""
 
 
 def findings(verdicts: Verdicts) -> tuple[Finding, ...]:
@@ -96,16 +100,17 @@ def drift_severity(drifted: Drifted) -> Severity:
 
 def _unused(verdicts: Verdicts) -> Iterator[Finding]:
     for unused in verdicts.unused:
-        open_verdict = bool(unused.kept_because) and set(unused.kept_because) <= OPEN_VERDICT
+        open_verdict = bool(unused.kept_because) and set(unused.kept_because) <= OPEN_VERDICT.keys()
         if unused.kept_because and not open_verdict:
             continue
         days = None if unused.observed is None else round(unused.observed.total_seconds() / 86400, 1)
-        why = f"; stays for now: {', '.join(unused.kept_because)}" if open_verdict else ""
+        reasons = " and ".join(OPEN_VERDICT[reason] for reason in unused.kept_because)
+        why = f"; it stays for now, {reasons}" if reasons else ""
         yield Finding(
             rule="IDX005",
             severity=Severity.INFO if open_verdict else Severity.MEDIUM,
             subject=_ref(verdicts, unused.index),
-            message=f"no scan on {len(unused.nodes)} node(s) since the counters began{why}",
+            message=f"no scan on {_nodes(unused)} since the counters began{why}",
             confidence=Confidence.LIKELY,
             evidence=(
                 _size(unused.index),
@@ -118,6 +123,10 @@ def _unused(verdicts: Verdicts) -> Iterator[Finding]:
             ),
             action=None if open_verdict else drop_index(verdicts.catalog, unused.index),
         )
+
+
+def _nodes(unused: Unused) -> str:
+    return "the one node looked at" if len(unused.nodes) == 1 else f"any of {len(unused.nodes)} nodes"
 
 
 def worth_dropping(verdicts: Verdicts, redundancy: Redundancy) -> bool:

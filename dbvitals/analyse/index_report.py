@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from dbvitals.model import Finding, Recommendation, Severity, Skipped, Target, Tool
 
 SCHEMA_VERSION = "1.0"
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time, with its offset: RFC 3339 in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,14 @@ class Summary:
     oversized_indexes: int
     total_index_bytes: int
     reclaimable_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the look itself cost the server: statements sent, and seconds until they were answered."""
+
+    statements: int
+    query_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +69,7 @@ class ExistingIndex:
     valid: bool
     size_bytes: int
     scans: int
-    last_scan: datetime | None
+    last_scan: Moment | None
     writes_since_reset: int
 
 
@@ -66,7 +79,7 @@ class Node:
 
     name: str
     scans: int
-    stats_since: datetime | None
+    stats_since: Moment | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +94,7 @@ class UnusedIndex:
     index: str
     scans: int
     size_bytes: int
-    stats_since: datetime | None
+    stats_since: Moment | None
     observed_days: float | None
     nodes: tuple[Node, ...]
     droppable: bool
@@ -190,10 +203,10 @@ class TableStatistics:
     deletes: int
     live_tuples: int
     dead_tuples: int
-    last_vacuum: datetime | None
-    last_autovacuum: datetime | None
-    last_analyze: datetime | None
-    last_autoanalyze: datetime | None
+    last_vacuum: Moment | None
+    last_autovacuum: Moment | None
+    last_analyze: Moment | None
+    last_autoanalyze: Moment | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +215,10 @@ class IndexReport:
 
     schema_version: str
     tool: Tool
-    generated_at: datetime
+    generated_at: Moment
     duration_seconds: float
     target: Target
+    cost: Cost
     summary: Summary
     existing_indexes: tuple[ExistingIndex, ...]
     unused_indexes: tuple[UnusedIndex, ...]

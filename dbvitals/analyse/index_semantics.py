@@ -80,9 +80,8 @@ def _keys(a: IndexInfo, b: IndexInfo) -> str | None:
 def _prefix_words(a: IndexInfo, b: IndexInfo) -> str:
     if len(a.keys) == len(b.keys):
         return "both have the same key columns, operator classes and collations"
-    return (
-        f"its {len(b.keys)} key column(s) lead the other's {len(a.keys)}, with the same operator classes and collations"
-    )
+    own = "its key column leads" if len(b.keys) == 1 else f"its {len(b.keys)} key columns lead"
+    return f"{own} the other's {len(a.keys)}, with the same operator classes and collations"
 
 
 def _identity(key: IndexKey) -> tuple[str, str, str, str, str]:

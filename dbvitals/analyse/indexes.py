@@ -49,6 +49,7 @@ def analyse_indexes(
             server_version=server.version,
             role=server.role,
         ),
+        cost=report.Cost(statements=snapshot.statements_sent, query_seconds=round(snapshot.query_seconds, 3)),
         summary=sections.summary(),
         existing_indexes=sections.existing,
         unused_indexes=sections.unused,

@@ -46,7 +46,7 @@ def commands() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit code (see docs/exit-codes.md). Never raises."""
+    """Run a command; gives the exit code (see docs/guide.md). Never raises."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(format="dbvitals: %(message)s", level=logging.WARNING)
     try:

@@ -111,7 +111,8 @@ def _report(call: Call, options: IndexOptions) -> "IndexReport":
         snapshot = _snapshot(call, options, tell)
         if options.save:
             write(options.save, to_json(snapshot))
-        expected, skipped = _expected(call, options, snapshot, tell)
+        tell("making the declared indexes comparable")
+        expected, skipped = _expected(call, options, declared, snapshot)
         tell("judging")
         return analyse_indexes(
             snapshot,
@@ -172,8 +173,10 @@ def _without_replica(snapshot: "CatalogSnapshot", missing: Skipped) -> "CatalogS
 
 
 def _expected(
-    call: Call, options: IndexOptions, declared: "Expectations", snapshot: "CatalogSnapshot"
+    call: Call, options: IndexOptions, declared: "Expectations | None", snapshot: "CatalogSnapshot"
 ) -> "tuple[CatalogSnapshot | None, tuple[Skipped, ...]]":
+    if declared is None:
+        return None, ()
     from dbvitals.collect.expected import expected_snapshot
 
     kept = Path(call.config.expected_snapshot) if call.config.expected_snapshot else None

@@ -11,7 +11,6 @@ import psycopg
 from dbvitals.collect import catalog_rows as rows
 from dbvitals.collect.postgres import reading
 from dbvitals.collect.reader import Reader, Row
-from dbvitals.errors import ServerError
 from dbvitals.model import Skipped
 from dbvitals.settings import Timeouts
 from dbvitals.snapshot import (
@@ -67,7 +66,7 @@ def collect_catalog(
 
     `progress` is told the name of each part before it is read. Raises ServerError when the server goes away or a part
     without which there is no report cannot be read; every other part that fails is named in `skipped`. Ctrl-C ends the
-    reading: what is complete is given back, with `interrupted` in `skipped`.
+    reading: what is complete is given back, with `interrupted` in `skipped`; KeyboardInterrupt when nothing is.
     """
     started = time.monotonic()
     with reading(connection, timeouts):
@@ -76,10 +75,10 @@ def collect_catalog(
         try:
             _read_parts(reader, scope, parts)
         except KeyboardInterrupt:
+            if parts.server is None:
+                raise
             connection.cancel_safe(timeout=2)
             reader.skip("interrupted", "stopped by Ctrl-C before the catalogue was read", "run it to the end")
-    if parts.server is None:
-        raise ServerError("interrupted before the server had answered", mend="run it again")
     return parts.snapshot(reader, time.monotonic() - started)
 
 

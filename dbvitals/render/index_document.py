@@ -80,10 +80,12 @@ def _facts(report: IndexReport) -> tuple[tuple[str, str], ...]:
     target, summary = report.target, report.summary
     server = f"PostgreSQL {target.server_version} on {target.host}:{target.port}, {target.role}, as {target.user}"
     indexes = f"{summary.total_indexes:,} on {plural(summary.tables_analyzed, 'table')}"
+    cost = f"{plural(report.cost.statements, 'statement')}, answered in {report.cost.query_seconds:.2f} s"
     sizes = f"{size(summary.total_index_bytes)}, of which {size(summary.reclaimable_bytes)} can be won back"
     return (
         ("Server", server),
         ("Seen", f"{moment(report.generated_at)}, in {report.duration_seconds:.1f} s"),
+        ("Cost", cost),
         ("Indexes", f"{indexes}, {sizes}"),
         ("Of these", _counts(report)),
     )

@@ -2,8 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -74,20 +73,24 @@ def bring_up(
         raise SandboxError(f"the sandbox {name} runs in {before.home}", mend="take it down, or choose another name")
     kept = Kept(name=name, home=str(home.absolute()), servers=running)
     kinds = {server.kind for server in running}
-    with _undone_on_failure(kept):
+    with ExitStack() as undo:
+        undo.callback(_write, kept)
         if "postgres" not in kinds:
-            kept = _with(kept, _start_postgres(Path(kept.home), postgres_binaries, tcp=tcp))
+            server = _start_postgres(Path(kept.home), postgres_binaries, tcp=tcp)
+            undo.callback(_stop, kept, server)
+            kept = _with(kept, server)
         if redis_binary and "redis" not in kinds:
-            kept = _with(kept, _start_redis(Path(kept.home), redis_binary))
+            server = _start_redis(Path(kept.home), redis_binary)
+            undo.callback(_stop, kept, server)
+            kept = _with(kept, server)
+        undo.pop_all()
     return kept
 
 
 def take_down(kept: Kept) -> Kept:
     """Stop the servers that were started for a sandbox; its data stay."""
-    for server in reversed(kept.running()):
-        server.process.stop()
-    for server in kept.servers:
-        remove_socket_folder(Path(kept.home) / server.kind)
+    for server in reversed(kept.servers):
+        _stop(kept, server)
     stopped = msgspec.structs.replace(kept, servers=())
     _write(stopped)
     return stopped
@@ -103,17 +106,9 @@ def delete(kept: Kept) -> None:
     _state_file(kept.name).unlink(missing_ok=True)
 
 
-@contextmanager
-def _undone_on_failure(before: Kept) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        after = find_kept(before.name) or before
-        for server in after.servers:
-            if server not in before.servers:
-                server.process.stop()
-        _write(before)
-        raise
+def _stop(kept: Kept, server: KeptServer) -> None:
+    server.process.stop()
+    remove_socket_folder(Path(kept.home) / server.kind)
 
 
 def _with(kept: Kept, server: KeptServer) -> Kept:

@@ -157,9 +157,13 @@ def _until_waiting(connection: psycopg.Connection[Any]) -> None:
 
 
 def test_the_session_cannot_write(database: str) -> None:
-    with psycopg.connect(database) as connection, reading(connection, Timeouts()):
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), connection.transaction():
-            connection.execute("CREATE TABLE t ()")
+    with (
+        psycopg.connect(database) as connection,
+        reading(connection, Timeouts()),
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+        connection.transaction(),
+    ):
+        connection.execute("CREATE TABLE t ()")
 
 
 def test_partitions_know_their_parents(database: str, connect: Connect, snapshot: Snapshot) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from dbvitals.analyse.index_report import (
     BloatedIndex,
     Constraint,
+    Cost,
     DriftedIndex,
     DuplicateIndex,
     ExistingIndex,
@@ -20,6 +21,7 @@ from dbvitals.analyse.index_report import (
 )
 from dbvitals.model import Action, Confidence, Finding, Recommendation, Ref, Severity, Skipped, Target, Tool
 
+COST = Cost(statements=19, query_seconds=0.05)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MIB = 1024 * 1024
 HOSTILE = 'a|b`c`<script>alert("1")</script>\n[red]\x1b[31m\u202eevil'
@@ -41,6 +43,7 @@ def empty() -> IndexReport:
             server_version="15.20",
             role="primary",
         ),
+        cost=COST,
         summary=Summary(
             total_indexes=0,
             unused_indexes=0,
