@@ -11,16 +11,17 @@ CHILD = (
     "CREATE TABLE parent (id int PRIMARY KEY)",
     "INSERT INTO parent SELECT generate_series(1, 500)",
     "CREATE TABLE child (id int, parent_id int, other int, deleted_at timestamptz, s text)",
-    f"INSERT INTO child SELECT i, {OTHERS}, i * 7919 % 10007, now(), repeat('x', 60)"
-    " FROM generate_series(1, 10000) i",
+    f"INSERT INTO child SELECT i, {OTHERS}, i * 7919 % 10007, now(), repeat('x', 60) FROM generate_series(1, 10000) i",
     "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (parent_id) REFERENCES parent",
 )
 TENANT_CHILD = (
     "CREATE TABLE parent (tenant int, id int, PRIMARY KEY (tenant, id))",
     "INSERT INTO parent SELECT t, i FROM generate_series(1, 4) t, generate_series(1, 500) i",
     "CREATE TABLE child (id int, tenant int, parent_id int, other int, s text)",
-    f"INSERT INTO child SELECT i, i % 4 + 1, {OTHERS}, i * 7919 % 10007, repeat('x', 60)"
-    " FROM generate_series(1, 10000) i",
+    (
+        f"INSERT INTO child SELECT i, i % 4 + 1, {OTHERS}, i * 7919 % 10007, repeat('x', 60)"
+        " FROM generate_series(1, 10000) i"
+    ),
     "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (tenant, parent_id) REFERENCES parent",
 )
 
@@ -61,6 +62,16 @@ ONE_COLUMN = (
         unsupported=(KEY,),
     ),
     ForeignKeyCase(
+        name="fk_gist",
+        extension="btree_gist",
+        setup=(*CHILD, "CREATE INDEX ON child USING gist (parent_id)"),
+    ),
+    ForeignKeyCase(
+        name="fk_gin",
+        extension="btree_gin",
+        setup=(*CHILD, "CREATE INDEX ON child USING gin (parent_id)"),
+    ),
+    ForeignKeyCase(
         name="fk_gin_of_an_array",
         setup=(*CHILD, "CREATE INDEX ON child USING gin ((ARRAY[parent_id]))"),
         unsupported=(KEY,),
@@ -94,8 +105,10 @@ ONE_COLUMN = (
         setup=(
             *CHILD,
             "ALTER TABLE child DROP CONSTRAINT child_parent_fk",
-            "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (parent_id) REFERENCES parent"
-            " ON DELETE CASCADE",
+            (
+                "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (parent_id) REFERENCES parent"
+                " ON DELETE CASCADE"
+            ),
         ),
         unsupported=(KEY,),
     ),
@@ -104,8 +117,10 @@ ONE_COLUMN = (
         setup=(
             *CHILD,
             "ALTER TABLE child DROP CONSTRAINT child_parent_fk",
-            "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (parent_id) REFERENCES parent"
-            " ON DELETE SET NULL ON UPDATE CASCADE",
+            (
+                "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (parent_id) REFERENCES parent"
+                " ON DELETE SET NULL ON UPDATE CASCADE"
+            ),
             "CREATE INDEX ON child (parent_id, other)",
         ),
     ),
@@ -187,8 +202,7 @@ SEVERAL = (
             *TENANT_CHILD,
             "CREATE TABLE other_parent AS TABLE parent",
             "ALTER TABLE other_parent ADD PRIMARY KEY (id, tenant)",
-            "ALTER TABLE child ADD CONSTRAINT child_other_fk FOREIGN KEY (parent_id, tenant)"
-            " REFERENCES other_parent",
+            "ALTER TABLE child ADD CONSTRAINT child_other_fk FOREIGN KEY (parent_id, tenant) REFERENCES other_parent",
         ),
         unsupported=(frozenset({"child_parent_fk", "child_other_fk"}),),
     ),

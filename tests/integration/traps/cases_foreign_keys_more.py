@@ -9,8 +9,10 @@ def _child_of(parent_type: str, child_type: str, *indexes: str) -> tuple[str, ..
         f"CREATE TABLE parent (id {parent_type} PRIMARY KEY)",
         f"INSERT INTO parent SELECT i::text::{parent_type} FROM generate_series(1000, 1500) i",
         f"CREATE TABLE child (parent_id {child_type}, s text)",
-        f"INSERT INTO child SELECT (1000 + {OTHERS})::text::{child_type}, repeat('x', 60)"
-        " FROM generate_series(1, 10000) i",
+        (
+            f"INSERT INTO child SELECT (1000 + {OTHERS})::text::{child_type}, repeat('x', 60)"
+            " FROM generate_series(1, 10000) i"
+        ),
         "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (parent_id) REFERENCES parent",
         *indexes,
     )
@@ -38,10 +40,14 @@ STAYS = (
     "CREATE TABLE parent (room int, stay daterange, PRIMARY KEY (room, stay WITHOUT OVERLAPS))",
     "INSERT INTO parent SELECT i, '[2026-01-01,2027-01-01)' FROM generate_series(1, 500) i",
     "CREATE TABLE child (room int, stay daterange, s text)",
-    f"INSERT INTO child SELECT {OTHERS}, daterange('2026-01-01'::date + i % 300, '2026-01-02'::date + i % 300),"
-    " repeat('x', 60) FROM generate_series(1, 10000) i",
-    "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (room, PERIOD stay)"
-    " REFERENCES parent (room, PERIOD stay)",
+    (
+        f"INSERT INTO child SELECT {OTHERS}, daterange('2026-01-01'::date + i % 300, '2026-01-02'::date + i % 300),"
+        " repeat('x', 60) FROM generate_series(1, 10000) i"
+    ),
+    (
+        "ALTER TABLE child ADD CONSTRAINT child_parent_fk FOREIGN KEY (room, PERIOD stay)"
+        " REFERENCES parent (room, PERIOD stay)"
+    ),
 )
 
 TYPES = (
@@ -154,7 +160,7 @@ NAMES = (
             'CREATE TABLE "Parent; --" ("the ""key"", first" int PRIMARY KEY)',
             'INSERT INTO "Parent; --" SELECT generate_series(1, 500)',
             'CREATE TABLE "child\n🗝" ("Parent""s" int, s text)',
-            f'INSERT INTO "child\n🗝" SELECT {OTHERS}, repeat(\'x\', 60) FROM generate_series(1, 10000) i',
+            f"INSERT INTO \"child\n🗝\" SELECT {OTHERS}, repeat('x', 60) FROM generate_series(1, 10000) i",
             'ALTER TABLE "child\n🗝" ADD CONSTRAINT "<b>fk</b>" FOREIGN KEY ("Parent""s") REFERENCES "Parent; --"',
         ),
         unsupported=(frozenset({"<b>fk</b>"}),),

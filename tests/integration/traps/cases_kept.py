@@ -249,10 +249,14 @@ STRUCTURE = (
 DROPPABLE = (
     Trap(name="free_plain", setup=(*U, "CREATE INDEX idx_t_a ON t (a)")),
     Trap(name="free_partial", setup=(*U, "CREATE INDEX idx_t_a ON t (a) WHERE c > 5")),
-    Trap(name="free_beside_a_key", setup=(*U, "ALTER TABLE t ADD PRIMARY KEY (id)", "CREATE INDEX idx_t_a ON t (a, c)")),
+    Trap(
+        name="free_beside_a_key", setup=(*U, "ALTER TABLE t ADD PRIMARY KEY (id)", "CREATE INDEX idx_t_a ON t (a, c)")
+    ),
     Trap(name="free_partitioned", setup=(*PARTITIONED, "CREATE INDEX idx_t_a ON t (b)")),
     Trap(name="free_brin", setup=(*U, "CREATE INDEX idx_t_a ON t USING brin (id)")),
-    Trap(name="free_second_column_of_a_foreign_key", setup=(*CHILD, "CREATE INDEX idx_t_a ON child (other, parent_id)")),
+    Trap(
+        name="free_second_column_of_a_foreign_key", setup=(*CHILD, "CREATE INDEX idx_t_a ON child (other, parent_id)")
+    ),
 )
 
 CASES = (*CONSTRAINTS, *UNIQUENESS, *DEPENDENTS, *STRUCTURE)

@@ -9,14 +9,19 @@ LONG_TEXTS = (
 )
 DOCUMENTS = (
     "CREATE TABLE t (d jsonb, e jsonb, a int)",
-    "INSERT INTO t SELECT jsonb_build_object('k', i % 50, 'j', md5(i::text)), jsonb_build_object('e', i % 60, 'f', md5((-i)::text)), i"
-    " FROM generate_series(1, 2000) i",
+    (
+        "INSERT INTO t SELECT jsonb_build_object('k', i % 50, 'j', md5(i::text)),"
+        " jsonb_build_object('e', i % 60, 'f', md5((-i)::text)), i"
+        " FROM generate_series(1, 2000) i"
+    ),
 )
 POINTS = (
     "CREATE TABLE t (p point, r daterange, q daterange)",
-    "INSERT INTO t SELECT point(i % 50, i / 50), daterange('2026-01-01'::date + i, '2026-01-03'::date + i),"
-    " daterange('2026-01-01'::date + i * 7919 % 2003, '2026-01-03'::date + i * 7919 % 2003)"
-    " FROM generate_series(1, 2000) i",
+    (
+        "INSERT INTO t SELECT point(i % 50, i / 50), daterange('2026-01-01'::date + i, '2026-01-03'::date + i),"
+        " daterange('2026-01-01'::date + i * 7919 % 2003, '2026-01-03'::date + i * 7919 % 2003)"
+        " FROM generate_series(1, 2000) i"
+    ),
 )
 GROWING = (
     "CREATE TABLE t (c int, a int, s text)",
@@ -128,8 +133,10 @@ GIST = (
         name="signature_lengths_differ",
         setup=(
             "CREATE TABLE t (v tsvector, a int)",
-            "INSERT INTO t SELECT to_tsvector('simple', string_agg(md5((i * 1000 + j)::text), ' ')), i"
-            " FROM generate_series(1, 300) i, generate_series(1, 130) j GROUP BY i",
+            (
+                "INSERT INTO t SELECT to_tsvector('simple', string_agg(md5((i * 1000 + j)::text), ' ')), i"
+                " FROM generate_series(1, 300) i, generate_series(1, 130) j GROUP BY i"
+            ),
             "CREATE INDEX idx_t_v_short ON t USING gist (v tsvector_ops (siglen = 8))",
             "CREATE INDEX idx_t_v_long ON t USING gist (v tsvector_ops (siglen = 400))",
         ),
@@ -170,6 +177,19 @@ GIST = (
         ),
         redundant=(Pair("a_twin", "idx_t_r"),),
         proofs=(Serves("a_twin", "SELECT r, q FROM t WHERE r && '[2026-02-01,2026-02-03)'"),),
+    ),
+    RedundancyCase(
+        name="gist_inside_its_covering_twin",
+        setup=(
+            *POINTS,
+            "CREATE INDEX idx_t_r ON t USING gist (r)",
+            "CREATE INDEX idx_t_r_cover ON t USING gist (r) INCLUDE (q)",
+        ),
+        redundant=(Pair("idx_t_r", "idx_t_r_cover", "prefix"),),
+        proofs=(
+            Serves("idx_t_r", "SELECT p FROM t WHERE r && '[2026-02-01,2026-02-03)'"),
+            Serves("idx_t_r", "SELECT r FROM t WHERE r @> '2026-02-03'::date"),
+        ),
     ),
     RedundancyCase(
         name="spgist_twins",
@@ -242,8 +262,10 @@ SUMMARIES = (
             "CREATE TABLE t (c int, a int)",
             "INSERT INTO t SELECT i * 7919 % 20011, i FROM generate_series(1, 20000) i",
             "CREATE INDEX idx_t_c ON t USING brin (c) WITH (pages_per_range = 4)",
-            "CREATE INDEX idx_t_c_bloom ON t USING brin (c int4_bloom_ops (n_distinct_per_range = 1000))"
-            " WITH (pages_per_range = 4)",
+            (
+                "CREATE INDEX idx_t_c_bloom ON t USING brin (c int4_bloom_ops (n_distinct_per_range = 1000))"
+                " WITH (pages_per_range = 4)"
+            ),
         ),
         proofs=(
             Needs("idx_t_c", "SELECT a FROM t WHERE c < 10"),

@@ -5,8 +5,10 @@ from tests.integration.traps.case import Needs, Pair, RedundancyCase, Refuses, S
 # One row in ten is active, a and id are NOT NULL, c is NULL in every second row.
 P = (
     "CREATE TABLE t (id int NOT NULL, a int NOT NULL, b int, c int, state varchar(10), s text)",
-    "INSERT INTO t SELECT i, i % 40, i * 7919 % 2003, CASE WHEN i % 2 = 0 THEN i END,"
-    " CASE WHEN i % 10 = 0 THEN 'active' ELSE 'closed' END, md5(i::text) FROM generate_series(1, 2000) i",
+    (
+        "INSERT INTO t SELECT i, i % 40, i * 7919 % 2003, CASE WHEN i % 2 = 0 THEN i END,"
+        " CASE WHEN i % 10 = 0 THEN 'active' ELSE 'closed' END, md5(i::text) FROM generate_series(1, 2000) i"
+    ),
 )
 ACTIVE = "state = 'active'"
 

@@ -74,6 +74,26 @@ PARTITIONS = (
         proofs=(Serves("a_local", "SELECT s FROM t_low WHERE b = 7"), Pinned("t_low_b_a_idx")),
     ),
     RedundancyCase(
+        name="local_tree_twin_of_an_attached_index",
+        setup=(*TREE, "CREATE INDEX idx_t_b ON t (b)", "CREATE INDEX a_local ON t_low (b)"),
+        redundant=(Pair("a_local", "t_low_b_idx"),),
+        proofs=(Serves("a_local", "SELECT s FROM t_low WHERE b = 7"), Pinned("t_low_b_idx")),
+    ),
+    RedundancyCase(
+        name="local_unique_twin_of_an_attached_key",
+        setup=(
+            *PARTITIONED,
+            "ALTER TABLE t ADD PRIMARY KEY (b, a)",
+            "CREATE UNIQUE INDEX idx_t_low_b_a ON t_low (b, a)",
+        ),
+        redundant=(Pair("idx_t_low_b_a", "t_low_pkey"),),
+        proofs=(
+            Serves("idx_t_low_b_a", "SELECT s FROM t_low WHERE b = 7 AND a = 7"),
+            StillRefuses("idx_t_low_b_a", "INSERT INTO t_low VALUES (7, 7, 'x')"),
+            Pinned("t_low_pkey"),
+        ),
+    ),
+    RedundancyCase(
         name="attached_prefix_of_a_local_index",
         setup=(*PARTITIONED, "CREATE INDEX idx_t_b ON t (b)", "CREATE INDEX a_local ON t_low (b, a)"),
         proofs=(

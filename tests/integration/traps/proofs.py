@@ -138,9 +138,7 @@ def _estimates(connection: Connection, index: str, query: str) -> None:
         assert wrong * 5 <= rows or wrong >= rows * 5, f"{wrong} expected, {rows} there"
 
 
-def _changes(
-    connection: Connection, index: str, statement: str, before: str | None, after: str | None
-) -> None:
+def _changes(connection: Connection, index: str, statement: str, before: str | None, after: str | None) -> None:
     assert outcome(connection, statement) == before
     with trial(connection):
         remove(connection, [index])

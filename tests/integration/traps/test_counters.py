@@ -25,7 +25,8 @@ RECOVERY_SECONDS = 30
 @pytest.fixture(scope="module")
 def own_server(postgres: PostgresServer) -> Iterator[PostgresServer]:
     """A server that a test may crash."""
-    with start_postgres(postgres.binaries) as server:
+    # What a test has committed must outlive the crash.
+    with start_postgres(postgres.binaries, settings={"synchronous_commit": "on"}) as server:
         yield server
 
 
@@ -155,9 +156,8 @@ def test_login_that_may_not_see_standbys_judges_nothing(own_server: PostgresServ
     assert "replica_not_seen" in entry.kept_because
 
 
-def test_planning_alone_counts_as_a_scan(own_database: str) -> None:
+def test_looking_at_the_database_counts_no_scan(own_database: str) -> None:
     with opened(own_database) as connection:
         fill(connection, TABLE, INDEX, ROWS, "VACUUM ANALYZE t")
-        for _ in range(5):
-            fill(connection, "EXPLAIN SELECT FROM t x JOIN t y ON x.a = y.a WHERE x.a > 39")
-    assert index_of(snapshot(own_database)).scans >= 5
+    for _ in range(3):
+        assert index_of(snapshot(own_database)).scans == 0

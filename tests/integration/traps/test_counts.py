@@ -4,8 +4,8 @@ from tests.integration.traps.suite import DROPPABLE, FOREIGN_KEYS, KEPT, REDUNDA
 
 
 def test_no_trap_is_lost() -> None:
-    assert len(REDUNDANCY) >= 150
-    assert len(FOREIGN_KEYS) >= 55
+    assert len(REDUNDANCY) >= 165
+    assert len(FOREIGN_KEYS) >= 60
     assert len(KEPT) >= 26
     assert len(DROPPABLE) >= 6
 

@@ -7,7 +7,7 @@ import pytest
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.index_semantics import find_redundant
 from tests.integration.traps.case import Need, Pair, RedundancyCase, Replacement
-from tests.integration.traps.ground import Ground, report_of
+from tests.integration.traps.ground import Ground, aged, report_of
 from tests.integration.traps.proofs import prove_need, prove_replacement
 from tests.integration.traps.suite import REDUNDANCY
 from tests.integration.traps.workbench import indexes, remove, root, trial
@@ -64,3 +64,12 @@ def test_sql_of_the_report_removes_exactly_the_redundant_indexes(
         for statement in statements:
             connection.execute(statement.replace(" CONCURRENTLY", ""))
         assert before - set(indexes(connection)) == {pair.dropped for pair in case.redundant}
+
+
+def test_report_never_gives_away_an_index_and_what_stays_for_it(redundancy_ground: Ground) -> None:
+    report = report_of(aged(redundancy_ground.snapshot))
+    pairs = [entry for entry in report.duplicate_indexes if entry.sql]
+    going = {(entry.schema, entry.index) for entry in pairs}
+    going |= {(entry.schema, entry.index) for entry in report.unused_indexes if entry.droppable}
+    assert len(pairs) > 50
+    assert [entry for entry in pairs if (entry.schema, entry.kept_index) in going] == []

@@ -43,9 +43,7 @@ def obstacle(connection: Connection, trap: Trap) -> str | None:
     major = connection.info.server_version // 10000
     if major < trap.since:
         return f"PostgreSQL {trap.since} and later only"
-    if trap.extension and not _any(
-        connection, "SELECT FROM pg_available_extensions WHERE name = %s", [trap.extension]
-    ):
+    if trap.extension and not _any(connection, "SELECT FROM pg_available_extensions WHERE name = %s", [trap.extension]):
         return f"this server was built without {trap.extension}"
     if trap.icu and not _any(connection, "SELECT FROM pg_collation WHERE collname = 'und-x-icu'", []):
         return "this server was built without ICU"
@@ -68,7 +66,8 @@ def lay(connection: Connection, trap: Trap) -> None:
     for statement in trap.setup:
         connection.execute(statement)
     tables = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'm')"
+        "SELECT relname FROM pg_class"
+        " WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'm')"
     )
     names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in tables.fetchall())
     connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(names))
