@@ -198,8 +198,9 @@ class IndexInfo:
 class ForeignKey:
     """A foreign key; partitions' inherited copies are left out. Names are raw, columns in the constraint's order.
 
-    `operators` are the OIDs of the equality operators (pg_constraint.conpfeqop) with which the server looks up
-    referencing rows.
+    `operators` are the OIDs of the operators (pg_constraint.conpfeqop) with which the server looks up referencing
+    rows; `plain` tells that a B-tree on the columns themselves serves that look-up, which it does not when the server
+    has to convert the columns first.
     """
 
     name: str
@@ -216,11 +217,12 @@ class ForeignKey:
     on_update: Literal["no action", "restrict", "cascade", "set null", "set default"]
     validated: bool
     enforced: bool = True
+    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorFamily:
-    """An equality operator that an operator family can search by: B-tree strategy 3 or hash strategy 1."""
+    """An operator of a foreign key that an operator family can search by."""
 
     family_oid: int
     operator_oid: int

@@ -49,7 +49,7 @@ def create_declared(catalog: Catalog, absent: Absent) -> Action:
         lines.append(_create(catalog, table, index.name, index))
         undo = _drop(table, index, concurrently=True)
     else:
-        build, adopt = _constraint(catalog, table, index, index.constraint, built=_built_name(catalog, table, index))
+        build, adopt = _constraint(catalog, table, index, index.constraint, _built_name(catalog, table, index, "new"))
         others = _other_primary(catalog, table, index, index)
         lines += [*build, *_transaction(*_dropped(table, others), *adopt)]
         undo = "\n".join([_drop(table, index, concurrently=False), *_restored(catalog, table, others)])
@@ -78,11 +78,11 @@ def rebuild_as_declared(catalog: Catalog, drifted: Drifted) -> Action:
     if in_place and drifted.kinds == {"constraint"} and expected.constraint and not actual.constraint:
         return _adopt(catalog, drifted, expected.constraint)
     others = _other_primary(catalog, table, expected, actual)
-    undo = "\n".join([_replace(catalog, table, actual, expected), *_restored(catalog, table, others)])
+    undo = "\n".join([_replace(catalog, table, actual, expected, "old"), *_restored(catalog, table, others)])
     reversible = usable(actual) and not is_exclusion(actual)
     return Action(
         summary="build the declared index beside it, then let it take over the name",
-        statement=_replace(catalog, table, expected, actual),
+        statement=_replace(catalog, table, expected, actual, "new"),
         lock=_GOES_ON if _swaps_without_lock(table, expected, actual) else _SWAP,
         takes=_takes(table, expected),
         reversible=reversible,
@@ -152,13 +152,13 @@ def _adopt(catalog: Catalog, drifted: Drifted, constraint: IndexConstraint) -> A
         lock=_SWAP,
         takes="milliseconds" + (_NULLABLE if constraint.type == "primary" else ""),
         reversible=True,
-        undo="\n".join([_replace(catalog, table, actual, expected), *_restored(catalog, table, others)]),
+        undo="\n".join([_replace(catalog, table, actual, expected, "old"), *_restored(catalog, table, others)]),
     )
 
 
-def _replace(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> str:
-    """Build `wanted` beside `present`, then drop that and take over its name."""
-    built = _built_name(catalog, table, wanted)
+def _replace(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: IndexInfo, word: str) -> str:
+    """Build `wanted` beside `present`, with `word` in its name, then drop that and take over its name."""
+    built = _built_name(catalog, table, wanted, word)
     if wanted.constraint is not None:
         build, adopt = _constraint(catalog, table, wanted, wanted.constraint, built)
     else:
@@ -179,8 +179,9 @@ def _replace(catalog: Catalog, table: TableInfo, wanted: IndexInfo, present: Ind
     return "\n".join([*pinned, *build, *swap])
 
 
-def _built_name(catalog: Catalog, table: TableInfo, index: IndexInfo) -> str:
-    return free_name(table.schema, table.name, (index.name.removeprefix(f"idx_{table.name}_"), "new"), catalog.names)
+def _built_name(catalog: Catalog, table: TableInfo, index: IndexInfo, word: str) -> str:
+    """A free name, and of another `word` for the undo: the parts on partitions keep it."""
+    return free_name(table.schema, table.name, (index.name.removeprefix(f"idx_{table.name}_"), word), catalog.names)
 
 
 def _swaps_without_lock(table: TableInfo, wanted: IndexInfo, present: IndexInfo) -> bool:
@@ -225,7 +226,9 @@ def _dropped(table: TableInfo, others: tuple[IndexInfo, ...]) -> Iterator[str]:
 def _restored(catalog: Catalog, table: TableInfo, others: tuple[IndexInfo, ...]) -> Iterator[str]:
     for other in others:
         if other.constraint is not None:
-            build, adopt = _constraint(catalog, table, other, other.constraint, _built_name(catalog, table, other))
+            build, adopt = _constraint(
+                catalog, table, other, other.constraint, _built_name(catalog, table, other, "old")
+            )
             yield from (*build, *adopt)
 
 

@@ -17,6 +17,11 @@ class UnsupportedKey:
     half: IndexInfo | None
 
     @property
+    def plain(self) -> bool:
+        """Whether an index on the columns themselves would serve them all."""
+        return all(key.plain for key in self.keys)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns to index, in the order of the first key."""
         return self.keys[0].columns
@@ -43,9 +48,22 @@ def _unsupported(catalog: Catalog, keys: tuple[ForeignKey, ...]) -> UnsupportedK
 
 
 def supporting(catalog: Catalog, key: ForeignKey, planned: tuple[IndexInfo, ...] = ()) -> tuple[IndexInfo, ...]:
-    """The indexes by which the server can look up the rows that reference a given parent row."""
-    own = (*catalog.indexes_of.get(key.table_oid, ()), *(i for i in planned if i.table_oid == key.table_oid))
-    return tuple(index for index in own if _supports(catalog, key, index))
+    """The indexes by which the server can look up the rows that reference a given parent row.
+
+    On a partitioned table that is one of the whole tree, or one on every partition.
+    """
+    return _supporting(catalog, key, catalog.tables[key.table_oid], planned)
+
+
+def _supporting(
+    catalog: Catalog, key: ForeignKey, table: TableInfo, planned: tuple[IndexInfo, ...]
+) -> tuple[IndexInfo, ...]:
+    own = (*catalog.indexes_of.get(table.oid, ()), *(i for i in planned if i.table_oid == table.oid))
+    found = tuple(index for index in own if _supports(catalog, key, index))
+    if found:
+        return found
+    parts = [_supporting(catalog, key, part, planned) for part in catalog.partitions_of.get(table.oid, ())]
+    return tuple(index for part in parts for index in part) if parts and all(parts) else ()
 
 
 def _supports(catalog: Catalog, key: ForeignKey, index: IndexInfo) -> bool:
@@ -57,19 +75,22 @@ def _supports(catalog: Catalog, key: ForeignKey, index: IndexInfo) -> bool:
 
 
 def _leading_matches(catalog: Catalog, key: ForeignKey, index: IndexInfo) -> int:
-    """How many leading key columns of the index are compared by the foreign key, in whatever order."""
-    table = catalog.tables[key.table_oid]
-    if index.method not in {"btree", "hash"} or not usable(index) or not _covers_all_rows(key, index, table):
+    """How many key columns of the index are compared by the foreign key, in whatever order.
+
+    They have to lead, except in a GIN index, which searches any of its columns equally well.
+    """
+    table = catalog.tables[index.table_oid]
+    if not usable(index) or not _covers_all_rows(key, index, table):
         return 0
     wanted = dict(zip(key.columns, key.operators, strict=True))
     count = 0
     for part in index.keys:
-        operator = wanted.pop(part.column or "", None)
-        if operator is None or not part.collation_default:
+        operator = wanted.get(part.column or "")
+        family = OperatorFamily(family_oid=part.opfamily_oid, operator_oid=operator or 0)
+        if operator is not None and part.collation_default and family in catalog.searchable:
+            count += 1
+        elif index.method != "gin":
             break
-        if OperatorFamily(family_oid=part.opfamily_oid, operator_oid=operator) not in catalog.searchable:
-            break
-        count += 1
     return count
 
 

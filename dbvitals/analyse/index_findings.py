@@ -26,6 +26,7 @@ def findings(verdicts: Verdicts) -> tuple[Finding, ...]:
     """All findings, worst first."""
     found = [
         *_missing(verdicts),
+        *_converted(verdicts),
         *_drifted(verdicts),
         *_unused(verdicts),
         *(_redundant(verdicts, redundancy) for redundancy in verdicts.redundant),
@@ -67,6 +68,21 @@ def _missing(verdicts: Verdicts) -> Iterator[Finding]:
             evidence=proposal.evidence,
             action=proposal.action,
         )
+
+
+def _converted(verdicts: Verdicts) -> Iterator[Finding]:
+    """Foreign keys for which no statement is printed, since an index on their columns would not be used."""
+    for unsupported in verdicts.unsupported:
+        key = unsupported.keys[0]
+        if not unsupported.plain:
+            yield Finding(
+                rule="IDX003",
+                severity=Severity.INFO,
+                subject=Ref(kind="foreign key", schema=key.schema, name=key.name, table=key.table),
+                message=f"each delete of a {key.ref_schema}.{key.ref_table} row reads all of {key.schema}.{key.table}, "
+                "and no B-tree on the columns helps, for the server converts them before it compares: "
+                "give both sides the same type",
+            )
 
 
 def _drifted(verdicts: Verdicts) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ _STORAGE_ONLY = frozenset(
 )
 """Parameters that change how an index is kept, not what it answers (CREATE INDEX, "Index Storage Parameters")."""
 
+_SPELLED_OUT_DEFAULTS = frozenset({"pages_per_range=128"})
+
 _ANY_ORDER = frozenset({"gin", "brin"})
 """Access methods that search any subset of their columns equally well (documentation, "Multicolumn Indexes")."""
 
@@ -60,7 +62,7 @@ def usable(index: IndexInfo) -> bool:
 
 
 def _keys(a: IndexInfo, b: IndexInfo) -> str | None:
-    ours, theirs = [_identity(key) for key in a.keys], [_identity(key) for key in b.keys]
+    ours, theirs = _identities(a), _identities(b)
     if a.method in _ANY_ORDER:
         same = sorted(ours) == sorted(theirs)
         return f"both hold the same columns, whose order does not matter to {a.method}" if same else None
@@ -84,9 +86,19 @@ def _prefix_words(a: IndexInfo, b: IndexInfo) -> str:
     return f"{own} the other's {len(a.keys)}, with the same operator classes and collations"
 
 
-def _identity(key: IndexKey) -> tuple[str, str, str, str, str]:
-    kind = "expression" if key.column is None else "column"
-    return (kind, key.column or key.text, key.opclass, key.options, key.collation or "")
+def _identities(index: IndexInfo) -> list[tuple[str, str, str, str, str]]:
+    """What each key holds, and how it compares. B-tree and hash compare by family: `varchar_ops` is `text_ops`."""
+    by_family = index.method in {"btree", "hash"}
+    return [
+        (
+            "expression" if key.column is None else "column",
+            key.column or key.text,
+            key.opfamily if by_family else key.opclass,
+            key.options,
+            key.collation or "",
+        )
+        for key in index.keys
+    ]
 
 
 def _directions(keys: tuple[IndexKey, ...]) -> list[tuple[bool, bool]]:
@@ -143,7 +155,8 @@ def _options(a: IndexInfo, b: IndexInfo) -> str | None:
 
 
 def _meaningful(index: IndexInfo) -> frozenset[str]:
-    return frozenset(option for option in index.options if option.partition("=")[0] not in _STORAGE_ONLY)
+    options = (option for option in index.options if option.partition("=")[0] not in _STORAGE_ONLY)
+    return frozenset(options) - _SPELLED_OUT_DEFAULTS
 
 
 def find_redundant(
@@ -171,7 +184,7 @@ def find_redundant(
 
 def _comparable(index: IndexInfo) -> tuple[object, ...]:
     """Equal for any two indexes of which one could serve the other: keeps the comparisons few on large catalogues."""
-    first = _identity(index.keys[0]) if index.method == "btree" else len(index.keys)
+    first = _identities(index)[0] if index.method == "btree" else len(index.keys)
     return (index.table_oid, index.method, first)
 
 

@@ -36,6 +36,8 @@ def proposals(verdicts: Verdicts) -> tuple[Proposal, ...]:
     taken = set(catalog.names) | {(absent.index.schema, absent.index.name) for absent in verdicts.drift.absent}
     found = [_declared(catalog, absent) for absent in verdicts.drift.absent if absent.same_as is None]
     for unsupported in verdicts.unsupported:
+        if not unsupported.plain:
+            continue
         found.append(_foreign_key(catalog, unsupported, thresholds, taken))
         taken.add((unsupported.child.schema, found[-1].name))
     for need in verdicts.needs:

@@ -117,7 +117,7 @@ def _reasons(
         "exclusion_constraint": backs == "exclusion" or is_exclusion(index),
         "unique_index": index.unique and backs is None,
         "replica_identity": index.replica_identity,
-        "foreign_key_support": index.oid in foreign,
+        "foreign_key_support": not foreign.isdisjoint(_oids_of_tree(catalog, index)),
         "clustered": index.clustered,
         "expression_statistics": index.is_expression,
         "partition_of_used_parent": index.parent_oid is not None,

@@ -30,8 +30,8 @@ WORKLOAD_STATEMENTS = 500
 """How many statements of pg_stat_statements are looked at, by total time."""
 
 STATISTICS_FROM_PAGES = 128
-"""Tables with an index of at least this many pages (1 MiB) get their column statistics read: smaller ones cannot
-hold bloat or skew worth a line, and the read stays bounded."""
+"""Tables of at least this many pages (1 MiB), or with such an index, get their column statistics read: smaller ones
+cannot hold bloat or skew worth a line, and the read stays bounded."""
 
 Progress = Callable[[str], None]
 
@@ -131,14 +131,15 @@ def _read_parts(reader: Reader, scope: Scope, parts: _Parts) -> None:
     locked = reader.locked
     if locked:
         _say_locked(reader, table_rows)
-    columns = rows.columns_by_table(reader.rows("columns", tables=table_oids))
+    large = _large(table_rows, index_rows)
+    columns = rows.columns_by_table(reader.rows("columns", tables=table_oids, large=large))
     foreign = reader.rows("foreign_keys", tables=table_oids)
     not_enforced = {(row.table_oid, row.name) for row in reader.since("not_enforced-18")}
     parts.foreign_keys = rows.foreign_keys(foreign, not_enforced)
     operators = sorted({operator for key in foreign for operator in key.operators or ()})
     parts.equality = rows.equality(reader.rows("equality", operators=operators))
     collation_oids = sorted({oid for index in index_rows for oid in index.collations if oid})
-    statistics = rows.statistics(_column_statistics(reader, index_rows))
+    statistics = rows.statistics(_column_statistics(reader, large, index_rows))
     context = rows.IndexContext(
         opclasses={opclass.oid: opclass for opclass in reader.rows("opclasses")},
         collations={row.oid: row for row in reader.rows("collations", collations=collation_oids)},
@@ -176,9 +177,14 @@ def _say_locked(reader: Reader, table_rows: Iterable[Row]) -> None:
         )
 
 
-def _column_statistics(reader: Reader, index_rows: Iterable[Row]) -> list[Row]:
-    large = [index for index in index_rows if index.pages >= STATISTICS_FROM_PAGES]
-    relations = sorted({index.table_oid for index in large} | {index.oid for index in large if index.computed})
+def _large(table_rows: Iterable[Row], index_rows: Iterable[Row]) -> list[int]:
+    """The tables that are large, or have a large index."""
+    tables = {table.oid for table in table_rows if table.pages >= STATISTICS_FROM_PAGES}
+    return sorted(tables | {index.table_oid for index in index_rows if index.pages >= STATISTICS_FROM_PAGES})
+
+
+def _column_statistics(reader: Reader, large: list[int], index_rows: Iterable[Row]) -> list[Row]:
+    relations = [*large, *(i.oid for i in index_rows if i.computed and i.pages >= STATISTICS_FROM_PAGES)]
     mend = "GRANT pg_read_all_data to the login"
     return reader.optional("column_statistics", "column statistics", mend, relations=relations)
 

@@ -287,6 +287,7 @@ def foreign_keys(key_rows: Iterable[Row], not_enforced: Collection[tuple[int, st
             on_update=_FK_ACTIONS[row.on_update],
             validated=row.validated,
             enforced=(row.table_oid, row.name) not in not_enforced,
+            plain=row.plain,
         )
         for row in key_rows
         if not row.inherited

@@ -178,7 +178,7 @@ time.sleep(600)
 @pytest.mark.parametrize("starter", ["main", "thread"])
 def test_servers_end_in_good_order_with_a_killed_starter(account: Account, starter: str, open_folder: Path) -> None:
     command = [sys.executable, "-c", STARTER, account.mode, str(open_folder), starter]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout
         servers = [identify(int(pid)) for pid in child.stdout.readline().split()]

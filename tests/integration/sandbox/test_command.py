@@ -56,7 +56,7 @@ def _servers(capture: Capture) -> dict[str, dict[str, object]]:
 def test_sandbox_outlives_the_command_that_brings_it_up(capsys: Capture) -> None:
     call = [sys.executable, "-c", "import sys; from dbvitals.cli import main; sys.exit(main(['sandbox', 'up']))"]
     done = subprocess.run(
-        call, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.fspath(Path.cwd())}
+        call, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )
     assert "stop: dbvitals sandbox down" in done.stdout
     servers = _servers(capsys)
@@ -144,6 +144,10 @@ def test_failing_redis_leaves_no_postgres_behind(capsys: Capture, folders: Path)
     assert main(["sandbox", "up", "--redis-bin", str(broken)]) == 2
     assert capsys.readouterr().err == "dbvitals: Redis did not start: no luck\n"
     assert _servers(capsys) == {}
+    home = folders / "data" / "dbvitals" / "sandbox" / "default" / "postgres"
+    assert (home / "data" / "PG_VERSION").exists(), "it did start"
+    assert not (home / "data" / "postmaster.pid").exists()
+    assert not os.path.lexists(home / "socket")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import pytest
 from dbvitals.sandbox import start_postgres, start_redis
 from dbvitals.sandbox.process import identify
 
-ROOT = Path(__file__).parents[3]
 Script = Callable[[str, Path], "subprocess.Popen[str]"]
 
 
@@ -24,7 +23,7 @@ def script() -> Iterator[Script]:
     started: list[subprocess.Popen[str]] = []
 
     def run(code: str, temporary: Path) -> "subprocess.Popen[str]":
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(temporary)}
         command = [sys.executable, "-c", code]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
         return started[-1]
@@ -51,6 +50,14 @@ def test_throw_away_home_of_a_killed_starter_goes_with_the_next_start(
     assert Path(home).exists()
     start_postgres().stop()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_home_that_another_is_just_making_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "dbvitals-new").mkdir()
+    (tmp_path / "dbvitals-new" / "lock").touch()
+    start_redis().stop()
+    assert (tmp_path / "dbvitals-new").exists()
 
 
 def test_short_socket_folder_of_a_killed_starter_goes_with_the_next_start(
