@@ -1,6 +1,7 @@
 """What goes to the user besides the report: one-line notes, and what is being done right now."""
 
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,21 @@ def say(message: str) -> None:
 
 def ignore(part: str) -> None:
     """Take no notice of a progress message."""
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Stop the garbage collector for a while: snapshots hold a million objects and no cycles.
+
+    Walking them again and again took a third of the client's time on 10,000 indexes; memory is the same without.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager

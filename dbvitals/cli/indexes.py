@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbvitals import __version__
-from dbvitals.cli.console import Progress, progress
+from dbvitals.cli.console import Progress, collector_paused, progress
 from dbvitals.cli.delivery import exit_code, show_document
 from dbvitals.cli.options import Call, Number, postgres_options, report_options, warn_of_password
 from dbvitals.errors import OutputError, ServerError, UsageError
@@ -69,7 +69,8 @@ def indexes(call: Call, /, **values: Any) -> int:
     options = IndexOptions(**values)
     _refuse_contradictions(call, options)
     older = _older_report(options)
-    report = _report(call, options)
+    with collector_paused():
+        report = _report(call, options)
     try:
         _write_files(call, options, report)
     except OutputError:
