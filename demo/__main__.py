@@ -24,7 +24,7 @@ FAILED = 3
 @click.option("--no-faults", is_flag=True, help="Plant no faults: the analyses should find nothing.")
 @click.option("--keep", is_flag=True, help="Keep the data.")
 @click.option("--serve", is_flag=True, help="Leave the servers running until Ctrl-C.")
-def main(scale: str, seed: int, no_faults: bool, keep: bool, serve: bool) -> None:  # noqa: FBT001 -- click's flags
+def main(scale: str, seed: int, no_faults: bool, keep: bool, serve: bool) -> None:
     """Start a PostgreSQL and a Redis, fill them with a hotel's data and traffic, and analyse them."""
     stages = Stages(Console(stderr=True, highlight=False))
     plan = Plan(

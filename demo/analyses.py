@@ -27,6 +27,12 @@ ANALYSES = (
 
 
 def analyse(analysis: Analysis, servers: Servers, folder: Path) -> tuple[Path, int]:
-    """Run one, which shows its summary on standard output; gives the report's place and the exit code."""
+    """Run one, which shows its summary on standard output; gives the report's place and the exit code.
+
+    Raises KeyboardInterrupt where the command ended by Ctrl-C.
+    """
     report = folder / analysis.report
-    return report, cli.main(analysis.arguments(servers, report))
+    code = cli.main(analysis.arguments(servers, report))
+    if code == cli.INTERRUPTED:
+        raise KeyboardInterrupt
+    return report, code

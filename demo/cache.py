@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 import redis
+from redis.typing import EncodableT, FieldT
 
 READS = 8_000
 BATCH = 500
 ABSENT_SHARE = 0.25
+
+Hash = dict[FieldT, EncodableT]
+Step = Callable[["redis.client.Pipeline"], object]
+"""A command, to be put into a pipeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,18 +25,18 @@ class Family:
     ttl_seconds: int
     reads: int
     name: Callable[[int], str]
-    value: Callable[[Random], str | dict[str, str]]
+    value: Callable[[Random], str | Hash]
 
 
 def _availability(random: Random) -> str:
     return f'{{"rooms": {random.getrandbits(5)}, "price_cents": {5_000 + random.getrandbits(14)}}}'
 
 
-def _session(random: Random) -> dict[str, str]:
+def _session(random: Random) -> Hash:
     return {"state": "active", "language": "es", "messages": str(random.getrandbits(4))}
 
 
-def _breaker(random: Random) -> dict[str, str]:
+def _breaker(random: Random) -> Hash:
     return {"state": "closed", "failures": str(random.getrandbits(2))}
 
 
@@ -61,19 +67,16 @@ def run(url: str, seed: int) -> None:
     """Write every family's keys, then read: about a quarter of the reads ask for keys that are not there."""
     random = Random(f"{seed}:cache")
     with redis.Redis.from_url(url) as client:
+        _send(client, _writes(random))
+        _send(client, _reads(random))
+
+
+def _send(client: redis.Redis, steps: Iterator[Step]) -> None:
+    while batch := list(islice(steps, BATCH)):
         pipeline = client.pipeline(transaction=False)
-        for number, write in enumerate(_writes(random)):
-            write(pipeline)
-            if number % BATCH == BATCH - 1:
-                pipeline.execute()
-        for number, read in enumerate(_reads(random)):
-            read(pipeline)
-            if number % BATCH == BATCH - 1:
-                pipeline.execute()
+        for step in batch:
+            step(pipeline)
         pipeline.execute()
-
-
-Step = Callable[["redis.client.Pipeline"], object]
 
 
 def _writes(random: Random) -> Iterator[Step]:
@@ -82,7 +85,7 @@ def _writes(random: Random) -> Iterator[Step]:
             yield _write(family, family.name(number), family.value(random), random)
 
 
-def _write(family: Family, key: str, value: str | dict[str, str], random: Random) -> Step:
+def _write(family: Family, key: str, value: str | Hash, random: Random) -> Step:
     ttl = family.ttl_seconds - int(random.random() * family.ttl_seconds / 10)
 
     def step(pipeline: "redis.client.Pipeline") -> None:

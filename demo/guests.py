@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from app.core.ids import COUNTER_BITS, TAIL_BITS, uuid7_from
 from demo import names
-from demo.rhythm import DAY_MS, DAYS, milliseconds
+from demo.rhythm import DAY_MS, DAYS, HOUR_MS, milliseconds
 from demo.scale import TENANTS, Scale
 
 T = TypeVar("T")
@@ -100,12 +100,9 @@ def make_directory(scale: Scale, seed: int, until: datetime) -> Directory:
 
 def _tenants(opened: int, random: Random) -> Iterator[Tenant]:
     for number in range(TENANTS):
-        created = opened + number * HOUR_APART
+        created = opened + number * HOUR_MS
         zone = TIMEZONES[number % len(TIMEZONES)]
         yield Tenant(uuid_at(created, random), names.hotel(number), zone, created)
-
-
-HOUR_APART = DAY_MS // 24
 
 
 def _identifiers(wanted: int, opened: int, random: Random) -> Iterator[Identifier]:

@@ -39,7 +39,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A kind of audit event; `percent_of` is how many of ten thousand events are of this kind."""
+    """A kind of audit event; `per_10000` is how many of ten thousand events are of this kind."""
 
     type: str
     severity: str
@@ -173,7 +173,7 @@ def _sessions(directory: Directory, count: int, until: datetime, random: Random)
         )
 
 
-def _state(recent: bool, random: Random) -> str:  # noqa: FBT001 -- a fact about the session
+def _state(recent: bool, random: Random) -> str:
     """A conversation of the last day mostly goes on; of the others a few were never closed."""
     chance = random.random()
     if recent:

@@ -1,5 +1,7 @@
 """Invented names, and addresses that can be nobody's: fictional telephone numbers, example domains."""
 
+from bisect import bisect_right
+from itertools import accumulate
 from random import Random
 
 HOTELS = ("Hotel", "Gran Hotel", "Hostal", "Posada", "Casa", "Residencia")
@@ -25,7 +27,8 @@ FICTIONAL_NUMBERS = (
     ("+447700900", 3),
     ("+442079460", 3),
 )
-_CAPACITY = sum(10**digits for _, digits in FICTIONAL_NUMBERS)
+_BOUNDS = tuple(accumulate(10**digits for _, digits in FICTIONAL_NUMBERS))
+CAPACITY = _BOUNDS[-1]
 _STRIDE = 7_919  # a prime that does not divide the capacity: consecutive guests get numbers far apart
 
 
@@ -36,14 +39,12 @@ def hotel(number: int) -> str:
 
 def phone(guest: int) -> str:
     """Telephone number of the guest with this number. Raises ValueError when the fictional ones are used up."""
-    if not 0 <= guest < _CAPACITY:
-        raise ValueError(f"there are {_CAPACITY} fictional telephone numbers, none for guest {guest}")
-    position = guest * _STRIDE % _CAPACITY
-    for prefix, digits in FICTIONAL_NUMBERS:
-        if position < 10**digits:
-            break
-        position -= 10**digits
-    return f"{prefix}{position:0{digits}}"
+    if not 0 <= guest < CAPACITY:
+        raise ValueError(f"there are {CAPACITY} fictional telephone numbers, none for guest {guest}")
+    position = guest * _STRIDE % CAPACITY
+    block = bisect_right(_BOUNDS, position)
+    prefix, digits = FICTIONAL_NUMBERS[block]
+    return f"{prefix}{position - (_BOUNDS[block] - 10**digits):0{digits}}"
 
 
 def email(guest: int, random: Random) -> str:

@@ -77,7 +77,7 @@ def _analyse(servers: Servers, stages: Stages) -> int:
     for analysis in ANALYSES:
         with stages.timed(f"analyse {analysis.name}"):
             report, code = analyse(analysis, servers, PLAYBOOK)
-        stages.say(f"report: {report}" if code in (0, 1) else f"no report: exit code {code}")
+        stages.say(f"no report: exit code {code}" if code else f"report: {report}")
         codes.append(code)
     return next((code for code in codes if code), 0)
 

@@ -9,12 +9,15 @@ from rich.text import Text
 
 Tell = Callable[[str], None]
 
+WORTH_SAYING_SECONDS = 0.05
+
 
 class Stages:
     """A line for each stage: with a spinner before it on a terminal, at its beginning and its end elsewhere."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
         self._taken: list[tuple[str, float]] = []
 
     @contextmanager
@@ -31,9 +34,9 @@ class Stages:
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Time a stage that shows by itself what it does."""
-        started = time.monotonic()
+        started = self._clock()
         yield
-        seconds = time.monotonic() - started
+        seconds = self._clock() - started
         self._taken.append((name, seconds))
         self.say(f"{name}: {seconds:.1f} s")
 
@@ -44,5 +47,5 @@ class Stages:
     def say_total(self) -> None:
         """Show where the time went, longest first."""
         longest = sorted(self._taken, key=lambda stage: -stage[1])
-        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in longest)
+        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in longest if seconds >= WORTH_SAYING_SECONDS)
         self.say(f"in all: {sum(seconds for _, seconds in self._taken):.1f} s ({parts})")

@@ -16,7 +16,7 @@ from demo.hotel import EVENTS, lock_resource
 from demo.operations import OPERATIONS, Operation, Values
 from demo.queries import load
 from demo.rhythm import milliseconds
-from demo.scale import Scale
+from demo.scale import TENANTS, Scale
 
 COUNT = 6_000
 CONNECTIONS = 3
@@ -56,7 +56,8 @@ def make_calls(scale: Scale, seed: int, until: datetime, also: Sequence[Operatio
 def _values(directory: Directory, scale: Scale, now: datetime, random: Random) -> Values:
     tenant = directory.tenant(random)
     guest = directory.identifier(tenant, random)
-    lock = int(random.random() * scale.locks)
+    # The hotels' locks take turns (demo/hotel.py): this is one of the hotel's own.
+    lock = tenant + TENANTS * int(random.random() * (scale.locks // TENANTS))
     return {
         "tenant": directory.tenants[tenant].id,
         "user": guest.user,
