@@ -29,16 +29,13 @@ class Servers:
         return self.postgres.dsn(DATABASE)
 
     def addresses(self) -> tuple[str, ...]:
-        """Lines that say how to connect, and how to call the guide's scripts."""
+        """Lines that say how to connect, and how to call the guide's script."""
         host, port = shlex.quote(self.postgres.host), self.postgres.port
         login = f"--host {host} --port {port} --user postgres --database {DATABASE}"
-        cache = f"--host {self.redis.host} --port {self.redis.port} --password {self.redis.password}"
         return (
             f"PostgreSQL  {self.dsn}",
             f"Redis       {self.redis.url}",
             f"            ./scripts/validate_indexes.sh {login}",
-            f"            python scripts/monitor_connections.py {login}",
-            f"            python scripts/analyze_redis_cache.py {cache}",
         )
 
 

@@ -186,7 +186,7 @@ def redundancy_action(verdicts: Verdicts, redundancy: Redundancy) -> Action | No
 
 def _redundant(verdicts: Verdicts, redundancy: Redundancy) -> Finding:
     exact = redundancy.kind == "exact"
-    words = "is a duplicate of" if exact else "does nothing that is not done by"
+    words = "is a duplicate of" if exact else "is redundant beside"
     return Finding(
         rule="IDX006" if exact else "IDX007",
         severity=Severity.MEDIUM if worth_dropping(verdicts, redundancy) else Severity.INFO,
