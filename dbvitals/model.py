@@ -1,7 +1,8 @@
 """What an analysis says: findings with their evidence, the action they ask for, and what could not be seen."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Severity(StrEnum):
@@ -29,8 +30,7 @@ class Confidence(StrEnum):
     ESTIMATE = "estimate"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ref:
+class Ref(Struct, frozen=True, kw_only=True):
     """The thing that a finding is about. Names are raw, never quoted."""
 
     kind: str
@@ -39,8 +39,7 @@ class Ref:
     table: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """One figure behind a finding. `unit`: `bytes`, `seconds`, `percent`, `rows`, `scans`, … or empty."""
 
     name: str
@@ -48,8 +47,7 @@ class Evidence:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Struct, frozen=True, kw_only=True):
     """What to do. `statement` is SQL that psql runs as it stands; `undo` brings the former state back.
 
     `lock` names the strongest lock that the statement holds on the table, and `takes` what it costs while it runs.
@@ -63,8 +61,7 @@ class Action:
     undo: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing that is wrong, or worth a look. `rule` is a stable id, documented in docs/rules.md."""
 
     rule: str
@@ -81,8 +78,7 @@ class Finding:
         return (self.severity.rank, self.rule, self.subject.schema, self.subject.table or "", self.subject.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class Skipped(Struct, frozen=True, kw_only=True):
     """A part of the report that could not be made: which, why, and how to mend it."""
 
     part: str
@@ -90,8 +86,7 @@ class Skipped:
     mend: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
+class Recommendation(Struct, frozen=True, kw_only=True):
     """What the guide calls a recommendation: one line for everything of one category."""
 
     severity: Severity
@@ -100,16 +95,14 @@ class Recommendation:
     action: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
+class Tool(Struct, frozen=True, kw_only=True):
     """Who made a report."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """The server that a report is about. Never holds a password."""
 
     host: str

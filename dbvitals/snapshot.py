@@ -1,16 +1,16 @@
 """What was seen of a server: frozen values that go to JSON and come back. Collectors make them, analysers read them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from dbvitals.model import Skipped
 
 SNAPSHOT_VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsWindow:
+class StatsWindow(Struct, frozen=True, kw_only=True):
     """Since when the usage counters of a node run.
 
     `since` is None when the server keeps no such time; `source` names the clock that decided it. A crash zeroes all
@@ -22,8 +22,7 @@ class StatsWindow:
     counting: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerInfo:
+class ServerInfo(Struct, frozen=True, kw_only=True):
     """Which server, which database, who looked, and when (by the server's clock)."""
 
     version_num: int
@@ -47,8 +46,7 @@ class ServerInfo:
         return self.version_num // 10000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnStatistics:
+class ColumnStatistics(Struct, frozen=True, kw_only=True):
     """What ANALYZE knows of a column or index expression: bytes, distinct values as in pg_stats, share 0..1."""
 
     avg_width: int
@@ -56,8 +54,7 @@ class ColumnStatistics:
     null_frac: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnInfo:
+class ColumnInfo(Struct, frozen=True, kw_only=True):
     """A column that an index or a foreign key uses. `quoted` is its name as SQL text."""
 
     attnum: int
@@ -68,8 +65,7 @@ class ColumnInfo:
     statistics: ColumnStatistics | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableInfo:
+class TableInfo(Struct, frozen=True, kw_only=True):
     """A table, partitioned table or materialised view, with its counters since the node's window began.
 
     Sizes are bytes; `sizes_estimated` says that they come from relpages because a lock could not be had.
@@ -111,8 +107,7 @@ class TableInfo:
         return self.inserts + max(0, self.updates - self.hot_updates)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexKey:
+class IndexKey(Struct, frozen=True, kw_only=True):
     """One key column or expression of an index, as the catalogue holds it.
 
     `text` is what PostgreSQL prints for the column or expression; `column` the raw column name, None for an
@@ -138,8 +133,7 @@ class IndexKey:
     statistics: ColumnStatistics | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexConstraint:
+class IndexConstraint(Struct, frozen=True, kw_only=True):
     """The constraint that an index backs."""
 
     name: str
@@ -147,8 +141,7 @@ class IndexConstraint:
     deferrable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexInfo:
+class IndexInfo(Struct, frozen=True, kw_only=True):
     """An index as the catalogue and the counters hold it. Sizes are bytes, counts run since the node's window began.
 
     `definition`, expressions and `predicate` (None when not partial) are the server's own rendering; `texts_known` is
@@ -194,8 +187,7 @@ class IndexInfo:
         return any(key.column is None for key in self.keys)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignKey:
+class ForeignKey(Struct, frozen=True, kw_only=True):
     """A foreign key; partitions' inherited copies are left out. Names are raw, columns in the constraint's order.
 
     `operators` are the OIDs of the operators (pg_constraint.conpfeqop) with which the server looks up referencing
@@ -220,16 +212,14 @@ class ForeignKey:
     plain: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorFamily:
+class OperatorFamily(Struct, frozen=True, kw_only=True):
     """An operator of a foreign key that an operator family can search by."""
 
     family_oid: int
     operator_oid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexBuild:
+class IndexBuild(Struct, frozen=True, kw_only=True):
     """An index build that runs right now (pg_stat_progress_create_index)."""
 
     pid: int
@@ -239,8 +229,7 @@ class IndexBuild:
     done_percent: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatementStat:
+class StatementStat(Struct, frozen=True, kw_only=True):
     """A normalised statement of pg_stat_statements. Times are milliseconds. The text never reaches a report."""
 
     queryid: int
@@ -250,8 +239,7 @@ class StatementStat:
     rows: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeUsage:
+class NodeUsage(Struct, frozen=True, kw_only=True):
     """Index scans of another node of the same cluster, by index OID (equal on physical replicas)."""
 
     node: str
@@ -260,16 +248,14 @@ class NodeUsage:
     scans: dict[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True, kw_only=True):
     """How many relations were left out on purpose."""
 
     temporary: int = 0
     extension_owned: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogSnapshot:
+class CatalogSnapshot(Struct, frozen=True, kw_only=True):
     """The tables and indexes of one database, in one moment. Everything is sorted by schema, table, name."""
 
     snapshot_version: str

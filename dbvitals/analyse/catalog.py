@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from dbvitals.snapshot import CatalogSnapshot, ForeignKey, IndexInfo, OperatorFamily, TableInfo
 

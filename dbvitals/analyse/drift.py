@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.index_semantics import serves, usable

@@ -1,7 +1,8 @@
 """How to bring an index back to its declaration without a moment in which queries have neither."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.drift import Absent, Drifted
@@ -234,6 +235,8 @@ def _restored(catalog: Catalog, table: TableInfo, others: tuple[IndexInfo, ...])
 
 def _make_room(catalog: Catalog, table: TableInfo, index: IndexInfo) -> Iterator[str]:
     """The name may be held by an index of another table, such as a renamed predecessor of this one."""
+    if (table.schema, index.name) not in catalog.names:
+        return
     for other in catalog.snapshot.indexes:
         if (other.schema, other.name) == (table.schema, index.name):
             owner = catalog.tables[other.table_oid]

@@ -107,11 +107,10 @@ def _drifted(verdicts: Verdicts) -> Iterator[Finding]:
 
 
 def drift_severity(drifted: Drifted) -> Severity:
-    """Lost uniqueness lets wrong rows in; storage parameters change no answer; the rest changes plans."""
-    kinds = {difference.partition(":")[0] for difference in drifted.differences}
-    if kinds <= {"storage"}:
+    """Lost uniqueness lets wrong rows in; storage and the mirror image change no plan; the rest does."""
+    if drifted.kinds <= {"storage", "mirrored order"}:
         return Severity.INFO
-    return Severity.HIGH if kinds & {"uniqueness", "constraint"} else Severity.MEDIUM
+    return Severity.HIGH if drifted.kinds & {"uniqueness", "constraint"} else Severity.MEDIUM
 
 
 def _unused(verdicts: Verdicts) -> Iterator[Finding]:

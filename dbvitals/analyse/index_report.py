@@ -1,10 +1,10 @@
 """The report of `dbvitals indexes`: the sections of .playbook/index_analysis.json, as specified in docs/schemas."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Struct
 
 from dbvitals.model import Finding, Recommendation, Severity, Skipped, Target, Tool
 
@@ -14,8 +14,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A point in time, with its offset: RFC 3339 in JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """Counts, and bytes in all. `reclaimable_bytes`: what droppable, duplicate, invalid and bloated indexes hold."""
 
     total_indexes: int
@@ -31,24 +30,21 @@ class Summary:
     reclaimable_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(Struct, frozen=True, kw_only=True):
     """What the look itself cost the server: statements sent, and seconds until they were answered."""
 
     statements: int
     query_seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
+class Constraint(Struct, frozen=True, kw_only=True):
     """The constraint that an index backs."""
 
     name: str
     type: Literal["primary", "unique", "exclusion"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExistingIndex:
+class ExistingIndex(Struct, frozen=True, kw_only=True):
     """One index; partitions' parts are folded under the index of their parent, sizes and scans summed.
 
     `columns` are the keys as PostgreSQL prints them, with ` DESC`, ` NULLS …`, operator class or collation where not
@@ -73,8 +69,7 @@ class ExistingIndex:
     writes_since_reset: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A node whose scans were counted, and since when."""
 
     name: str
@@ -82,8 +77,7 @@ class Node:
     stats_since: Moment | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnusedIndex:
+class UnusedIndex(Struct, frozen=True, kw_only=True):
     """An index that no node has scanned since its counters began. `sql` only when it is droppable.
 
     `observed_days` is the shortest window of all nodes, None when unknown.
@@ -102,8 +96,7 @@ class UnusedIndex:
     sql: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicateIndex:
+class DuplicateIndex(Struct, frozen=True, kw_only=True):
     """An index whose work another one does too. `reason` is the proof in words."""
 
     schema: str
@@ -116,8 +109,7 @@ class DuplicateIndex:
     sql: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingIndex:
+class MissingIndex(Struct, frozen=True, kw_only=True):
     """An index that should be there. `columns` is the guide's text: `tenant_id, timestamp`."""
 
     schema: str
@@ -131,8 +123,7 @@ class MissingIndex:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftedIndex:
+class DriftedIndex(Struct, frozen=True, kw_only=True):
     """An index that is there, but not as declared. `differences` name what: `predicate: expected …, found …`."""
 
     schema: str
@@ -144,8 +135,7 @@ class DriftedIndex:
     sql: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvalidIndex:
+class InvalidIndex(Struct, frozen=True, kw_only=True):
     """An index that queries cannot use. `building`: a build of it is running now, so it is not broken."""
 
     schema: str
@@ -158,8 +148,7 @@ class InvalidIndex:
     sql: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BloatedIndex:
+class BloatedIndex(Struct, frozen=True, kw_only=True):
     """A B-tree that is larger than a fresh one would be. `expected_bytes` is an estimate (deduplication counted)."""
 
     schema: str
@@ -172,8 +161,7 @@ class BloatedIndex:
     sql: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OversizedIndex:
+class OversizedIndex(Struct, frozen=True, kw_only=True):
     """An index above the size to review, and the question to ask of it."""
 
     schema: str
@@ -185,8 +173,7 @@ class OversizedIndex:
     question: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableStatistics:
+class TableStatistics(Struct, frozen=True, kw_only=True):
     """A table's size and traffic since the counters began; partitions are summed into their parent."""
 
     schema: str
@@ -209,8 +196,7 @@ class TableStatistics:
     last_autoanalyze: Moment | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexReport:
+class IndexReport(Struct, frozen=True, kw_only=True):
     """The whole report. Lists are sorted by importance, then name."""
 
     schema_version: str

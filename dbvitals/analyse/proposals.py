@@ -6,13 +6,14 @@ from typing import Literal
 
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.drift import Absent
+from dbvitals.analyse.drift_sql import create_declared
 from dbvitals.analyse.foreign_keys import UnsupportedKey
-from dbvitals.analyse.sql_text import create_index, free_name, index_body, qualified, quote_ident
+from dbvitals.analyse.sql_text import create_index, free_name, qualified, quote_ident
 from dbvitals.analyse.thresholds import IndexThresholds
 from dbvitals.analyse.verdicts import Verdicts
 from dbvitals.analyse.workload import WorkloadNeed
 from dbvitals.model import Action, Evidence, Severity
-from dbvitals.snapshot import IndexInfo, TableInfo
+from dbvitals.snapshot import TableInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,6 @@ def _declared(catalog: Catalog, absent: Absent) -> Proposal:
     if absent.served_by is not None:
         severity = Severity.INFO
         reason += f"; {absent.served_by.name} serves everything that it would"
-    statement = create_index(catalog, table, index.name, index_body(index), unique=index.unique, where=index.predicate)
-    if index.constraint is not None:
-        statement += "\n" + _add_constraint(table, index)
     return Proposal(
         rule="IDX001",
         severity=severity,
@@ -70,14 +68,8 @@ def _declared(catalog: Catalog, absent: Absent) -> Proposal:
         reason=reason,
         source="declared",
         evidence=_figures(table),
-        action=_create(table, index.name, statement),
+        action=create_declared(catalog, absent),
     )
-
-
-def _add_constraint(table: TableInfo, index: IndexInfo) -> str:
-    kind = "PRIMARY KEY" if index.constraint and index.constraint.type == "primary" else "UNIQUE"
-    name = quote_ident(index.name)
-    return f"ALTER TABLE {qualified(table.schema, table.name)} ADD CONSTRAINT {name} {kind} USING INDEX {name};"
 
 
 def _foreign_key(

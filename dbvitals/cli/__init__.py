@@ -19,6 +19,7 @@ BUG = 70
 
 _COMMANDS = {
     "indexes": "dbvitals.cli.indexes",
+    "expected": "dbvitals.cli.expected",
     "sandbox": "dbvitals.cli.sandbox",
 }
 """The commands and their modules; a module is imported when its command is asked for."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from dbvitals import __version__
 from dbvitals.cli.console import Progress, collector_paused, progress
@@ -18,6 +19,7 @@ from dbvitals.settings import PostgresTarget, Timeouts, has_password, replica_ta
 
 if TYPE_CHECKING:
     from dbvitals.analyse.index_report import IndexReport
+    from dbvitals.collect.catalog import Scope
     from dbvitals.expect import Expectations
     from dbvitals.snapshot import CatalogSnapshot
 
@@ -41,6 +43,13 @@ class IndexOptions:
     diff: Path | None
     sql: str | None
     pg_bin: Path | None
+
+    @property
+    def scope(self) -> "Scope":
+        """Which schemas and tables are meant."""
+        from dbvitals.collect.catalog import Scope
+
+        return Scope(schemas=self.schema, exclude_schemas=self.exclude_schema, tables=self.table)
 
 
 @click.command
@@ -134,17 +143,16 @@ def _snapshot(call: Call, options: IndexOptions, tell: Progress) -> "CatalogSnap
 
 
 def _collect(call: Call, options: IndexOptions, tell: Progress) -> "CatalogSnapshot":
-    from dbvitals.collect.catalog import Scope, collect_catalog
+    from dbvitals.collect.catalog import collect_catalog
     from dbvitals.collect.postgres import connect
 
-    scope = Scope(schemas=options.schema, exclude_schemas=options.exclude_schema, tables=options.table)
     if any(has_password(dsn) for dsn in options.replica):
         warn_of_password()
     target = call.postgres()
     replicas = [replica_target(dsn, target) for dsn in options.replica]
     tell(f"connecting to {target}")
     with connect(target, call.timeouts) as connection:
-        snapshot = collect_catalog(connection, scope, call.timeouts, tell)
+        snapshot = collect_catalog(connection, options.scope, call.timeouts, tell)
     for replica in replicas:
         tell(f"reading the index scans of {replica}")
         snapshot = _with_replica(snapshot, replica, call.timeouts)
@@ -164,13 +172,14 @@ def _with_replica(snapshot: "CatalogSnapshot", replica: PostgresTarget, timeouts
         return _without_replica(snapshot, missing)
     except KeyboardInterrupt:
         return _without_replica(snapshot, INTERRUPTED)
-    return replace(snapshot, replicas=(*snapshot.replicas, usage))
+    return structs.replace(snapshot, replicas=(*snapshot.replicas, usage))
 
 
 def _without_replica(snapshot: "CatalogSnapshot", missing: Skipped) -> "CatalogSnapshot":
     known = snapshot.server.replicas_known
-    server = replace(snapshot.server, replicas_known=None if known is None else max(known, len(snapshot.replicas) + 1))
-    return replace(snapshot, server=server, skipped=(*snapshot.skipped, missing))
+    at_least = None if known is None else max(known, len(snapshot.replicas) + 1)
+    server = structs.replace(snapshot.server, replicas_known=at_least)
+    return structs.replace(snapshot, server=server, skipped=(*snapshot.skipped, missing))
 
 
 def _expected(
@@ -182,7 +191,7 @@ def _expected(
 
     kept = Path(call.config.expected_snapshot) if call.config.expected_snapshot else None
     try:
-        return expected_snapshot(declared, snapshot, kept=kept, pg_bin=options.pg_bin)
+        return expected_snapshot(declared, snapshot, kept=kept, pg_bin=options.pg_bin, scope=options.scope)
     except KeyboardInterrupt:
         return None, (INTERRUPTED,)
 

@@ -27,6 +27,11 @@ _PART_FAILS = (
     errors.ObjectNotInPrerequisiteState,
 )
 
+_MENDS_OF_WAITS: dict[type[psycopg.Error], str] = {
+    errors.QueryCanceled: "raise --statement-timeout",
+    errors.LockNotAvailable: "run again when the lock is gone, or raise --lock-timeout",
+}
+
 
 class Reader:
     """Reads within one open transaction. `skipped` holds what could not be read, `locked` the relations left out."""
@@ -67,7 +72,7 @@ class Reader:
             with self.connection.transaction():
                 return self.rows(name, schema=schema, **parameters)
         except _PART_FAILS as error:
-            self.skip(part, first_line(error), mend)
+            self.skip(part, first_line(error), _MENDS_OF_WAITS.get(type(error), mend))
             return []
 
     def unlocked(self, name: str, part: str, **parameters: Any) -> list[Row]:
@@ -83,7 +88,7 @@ class Reader:
             except errors.LockNotAvailable:
                 continue
             except errors.QueryCanceled as error:
-                self.skip(part, first_line(error), "raise --statement-timeout")
+                self.skip(part, first_line(error), _MENDS_OF_WAITS[type(error)])
                 return []
         self.skip(part, "tables were being locked faster than they could be read", "run again in a quieter moment")
         return []

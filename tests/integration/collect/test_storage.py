@@ -59,6 +59,7 @@ def test_an_emptied_index_is_bloated_until_it_is_rebuilt(database: str, connect:
     connection.execute(TABLE)
     connection.execute("CREATE INDEX s_u ON s (u)")
     connection.execute("DELETE FROM s WHERE id % 10 <> 0")
+    connection.execute("SELECT pg_stat_force_next_flush(); SELECT 1")
     connection.execute("VACUUM ANALYZE s")
     thresholds = IndexThresholds(bloat_min_bytes=1024 * 1024)
     (bloat,) = find_bloated(Catalog(snapshot(database)), thresholds)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from psycopg import sql
 
 from dbvitals.analyse.index_report import IndexReport, UnusedIndex

@@ -1,9 +1,10 @@
 """Small snapshots made by hand: everything has a default, a test names what matters to it."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from dbvitals.snapshot import (
     SNAPSHOT_VERSION,

@@ -1,10 +1,10 @@
 """Unused is not droppable: each reason to stay, alone."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.indexes import analyse_indexes

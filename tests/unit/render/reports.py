@@ -1,7 +1,8 @@
 """Hand-built index reports: a hotel with something in every section, hostile names, nothing at all."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from dbvitals.analyse.index_report import (
     BloatedIndex,

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from msgspec.structs import replace
 
 from dbvitals.analyse.report_diff import diff_reports
 from dbvitals.model import Severity
