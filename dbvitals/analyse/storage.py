@@ -43,6 +43,8 @@ def find_bloated(catalog: Catalog, thresholds: IndexThresholds) -> tuple[Bloat, 
     """B-trees well beyond the size of a fresh one; most bytes first. Each partition's part is judged by itself."""
     found = []
     for index in catalog.snapshot.indexes:
+        if index.size_bytes < thresholds.bloat_min_bytes:
+            continue
         expected = expected_bytes(catalog, index)
         if expected is None or index.size_bytes - expected < thresholds.bloat_min_bytes:
             continue

@@ -64,6 +64,8 @@ def find_unused(catalog: Catalog, thresholds: IndexThresholds) -> tuple[Unused, 
     foreign = _foreign_key_support(catalog)
     found = []
     for index in catalog.indexes:
+        if index.scans:
+            continue
         nodes = _nodes(catalog, index)
         if not any(node.scans for node in nodes):
             observed = _observed(catalog, nodes)
