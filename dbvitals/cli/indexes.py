@@ -80,12 +80,15 @@ def indexes(call: Call, /, **values: Any) -> int:
     older = _older_report(options)
     with collector_paused():
         report = _report(call, options)
+    place = "not written"
     try:
-        _write_files(call, options, report)
+        write(call.output, to_json(report))
+        place = call.output
+        _write_script(options, report)
     except OutputError:
-        _show(call, report, older, place="not written")
+        _show(call, report, older, place=place)
         raise
-    _show(call, report, older, place=call.output)
+    _show(call, report, older, place=place)
     return exit_code(call, report.worst, report.incomplete)
 
 
@@ -196,8 +199,7 @@ def _expected(
         return None, (INTERRUPTED,)
 
 
-def _write_files(call: Call, options: IndexOptions, report: "IndexReport") -> None:
-    write(call.output, to_json(report))
+def _write_script(options: IndexOptions, report: "IndexReport") -> None:
     if options.sql:
         from dbvitals.analyse.sql_script import render_script
 

@@ -48,8 +48,7 @@ _WRONG_CALLS = (
     ("definition of service", "check PGSERVICE and the service file"),
     ("service file", "check PGSERVICEFILE"),
     ("root certificate file", "check --sslrootcert"),
-    ("could not open certificate file", "check --sslcert"),
-    ("could not read certificate file", "check --sslcert"),
+    ("certificate file", "check --sslcert"),
     ("private key file", "check --sslkey"),
 )
 """What libpq says of files that the call names."""
@@ -58,7 +57,11 @@ _ATTEMPT = re.compile(r'connection to server (?:at "[^"]*"(?: \([^)]*\))?, port 
 
 
 def connect(target: PostgresTarget, timeouts: Timeouts) -> psycopg.Connection:
-    """Connect; `reading` sets the session up. Raises ServerError when there is no usable PostgreSQL 14 or later."""
+    """Connect; `reading` sets the session up.
+
+    Raises ServerError when there is no usable PostgreSQL 14 or later, UsageError when a file that the call names (a
+    service, a certificate, a key) is no use.
+    """
     try:
         connection = psycopg.connect(
             **target.connect_kwargs(),
@@ -92,7 +95,7 @@ def _refused(target: PostgresTarget, error: psycopg.Error) -> DbvitalsError:
 def _reason(text: str) -> str:
     """Why the last attempt failed, without libpq's hints, which stand on lines of their own."""
     last = _ATTEMPT.split(text.partition("\nMultiple connection attempts failed")[0])[-1]
-    told = re.split(r"\n(?:\t|DETAIL: |HINT: )", last.strip())[0]
+    told = re.split(r"\n(?:\t|DETAIL: |HINT: |Either )", last.strip())[0]
     told = re.sub(r"\[Errno -?\d+\] ", "", told)
     return told.removeprefix("connection is bad: ").removeprefix("FATAL:").strip(" .:") or "no reason given"
 

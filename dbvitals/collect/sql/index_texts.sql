@@ -2,8 +2,8 @@
 -- since: 14
 -- right: none
 -- cost: deparses each index; opens the table for a moment (ACCESS SHARE), so locked tables are left out
-SELECT rendered.*
-FROM (
+-- Materialized, so that nothing is deparsed before the locked ones are out; NULL means dropped in the meantime.
+WITH rendered AS MATERIALIZED (
     SELECT
         i.indexrelid AS oid,
         pg_get_indexdef(i.indexrelid) AS definition,
@@ -17,6 +17,5 @@ FROM (
     FROM pg_index AS i
     JOIN unnest(%(tables)s::oid[]) AS chosen (oid) ON chosen.oid = i.indrelid
     WHERE i.indrelid <> ALL(%(locked)s::oid[])
-) AS rendered
--- NULL: dropped since the transaction began.
-WHERE rendered.definition IS NOT NULL;
+)
+SELECT oid, definition, predicate, expressions FROM rendered WHERE definition IS NOT NULL;

@@ -13,6 +13,7 @@ import pytest
 from dbvitals.analyse.catalog import Catalog
 from dbvitals.analyse.thresholds import IndexThresholds
 from dbvitals.analyse.unused import find_unused, made_during_window
+from dbvitals.errors import ServerError
 from dbvitals.sandbox import find_all_postgres, start_postgres
 from dbvitals.snapshot import CatalogSnapshot
 from tests.integration.collect.conftest import Snapshot
@@ -47,7 +48,7 @@ def _once_it_answers(dsn: str, snapshot: Snapshot) -> CatalogSnapshot:
     for _ in range(100):
         try:
             return snapshot(dsn)
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, ServerError):
             time.sleep(0.1)
     return snapshot(dsn)
 
