@@ -119,25 +119,34 @@ def _unused(verdicts: Verdicts) -> Iterator[Finding]:
         if unused.kept_because and not open_verdict:
             continue
         days = None if unused.observed is None else round(unused.observed.total_seconds() / 86400, 1)
-        reasons = " and ".join(OPEN_VERDICT[reason] for reason in unused.kept_because)
-        why = f"; it stays for now, {reasons}" if reasons else ""
+        writes = verdicts.catalog.table_of(unused.index).index_writes
+        caution = _why_it_stays(unused) if open_verdict else _before_it_goes(verdicts, unused)
         yield Finding(
             rule="IDX005",
             severity=Severity.INFO if open_verdict else Severity.MEDIUM,
             subject=_ref(verdicts, unused.index),
-            message=f"no scan on {_nodes(unused)} since the counters began{why}",
+            message=f"no scan on {_nodes(unused)} since the counters began{caution}",
             confidence=Confidence.LIKELY,
             evidence=(
                 _size(unused.index),
                 Evidence(name="observed", value=days, unit="days"),
-                Evidence(
-                    name="writes it followed",
-                    value=verdicts.catalog.table_of(unused.index).index_writes,
-                    unit="rows",
-                ),
+                Evidence(name="writes it followed", value=writes, unit="rows"),
             ),
             action=None if open_verdict else drop_index(verdicts.catalog, unused.index),
         )
+
+
+def _why_it_stays(unused: Unused) -> str:
+    return "; it stays for now, " + " and ".join(OPEN_VERDICT[reason] for reason in unused.kept_because)
+
+
+def _before_it_goes(verdicts: Verdicts, unused: Unused) -> str:
+    index = unused.index
+    declared = (index.schema, index.name) in verdicts.drift.declared
+    age = "; make sure that it is older than them, for the server does not record when an index was made"
+    return ("" if index.created_at else age) + (
+        "; the project declares it: remove the declaration too" if declared else ""
+    )
 
 
 def _nodes(unused: Unused) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dbvitals.analyse.catalog import Catalog
-from dbvitals.analyse.sql_text import create_index, free_name, index_body, qualified
+from dbvitals.analyse.sql_text import create_index, free_name, index_body, qualified, rebuild
 from dbvitals.model import Action
 from dbvitals.snapshot import IndexBuild, IndexInfo
 
@@ -54,11 +54,12 @@ def _broken(index: IndexInfo) -> Invalid:
         reason = f"a concurrent build was interrupted; no query uses it, {writes}"
         return Invalid(index=index, state="broken", reason=reason, action=_reindex(index))
     refuses = ", and it still refuses rows that would break uniqueness" if index.ready else ""
-    reason = (
-        f"a concurrent build was interrupted or met duplicate rows; no query uses it, {writes}{refuses}: "
-        "look for duplicates first, the rebuild fails on them"
-    )
-    return Invalid(index=index, state="broken", reason=reason, action=_reindex(index))
+    reason = f"a concurrent build was interrupted or met duplicate rows; no query uses it, {writes}{refuses}"
+    if index.constraint is not None:
+        return Invalid(index=index, state="broken", reason=reason, action=_reindex(index))
+    # A rebuild over duplicates fails again, stops the script, and leaves one more invalid index behind.
+    advice = f"{reason}: drop it, remove the duplicates, then create it again (the undo)"
+    return Invalid(index=index, state="broken", reason=advice, action=_drop(index))
 
 
 def _incomplete(catalog: Catalog, index: IndexInfo) -> Invalid:
@@ -95,7 +96,7 @@ def _drop(index: IndexInfo) -> Action:
         lock="SHARE UPDATE EXCLUSIVE: reads and writes go on",
         takes="waits for transactions that may still use the table",
         reversible=True,
-        undo=f"{index.definition};",
+        undo=rebuild(index),
     )
 
 

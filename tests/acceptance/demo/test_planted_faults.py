@@ -82,6 +82,17 @@ def test_with_patience_enough_the_unused_index_alone_may_go(faulty: Servers, tmp
     assert all("DROP INDEX CONCURRENTLY" in sql for sql in droppable.values())
 
 
+def test_its_script_runs_as_it_stands_and_mends_them_all(faulty: Servers, tmp_path: Path) -> None:
+    """The last test of the faulty database: it is in order afterwards."""
+    script = tmp_path / "mend.sql"
+    report_of(faulty, tmp_path, "--sql", str(script))
+    psql = str(faulty.postgres.binaries.bin_dir / "psql")
+    command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(script), faulty.dsn]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert findings(report_of(faulty, tmp_path), above_info=True) == set()
+
+
 def test_without_faults_nothing_is_found_above_info(clean: Servers, tmp_path: Path) -> None:
     report = report_of(clean, tmp_path, "--min-observed", "0", "--fail-on", "medium")
     assert findings(report, above_info=True) == set()

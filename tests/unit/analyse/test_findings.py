@@ -193,3 +193,18 @@ def test_bytes_of_an_index_that_goes_for_two_reasons_count_once() -> None:
     t = table()
     twins = snapshot(t, index(t, "i", "a", size_bytes=1000), index(t, "j", "a", size_bytes=1000))
     assert report(twins).summary.reclaimable_bytes == 1000
+
+
+def test_idx008_a_broken_unique_index_is_dropped_since_a_rebuild_may_fail_again() -> None:
+    t = table()
+    finding = the(snapshot(t, index(t, "i", "a", unique=True, valid=False)), "IDX008")
+    assert finding.action is not None
+    assert finding.action.statement == "DROP INDEX CONCURRENTLY public.i;"
+    assert finding.action.undo is not None
+    assert finding.action.undo.startswith("CREATE INDEX CONCURRENTLY i ON public.t")
+
+
+def test_idx005_says_that_the_project_declares_it() -> None:
+    declared, real = table("t"), table("t")
+    expected = snapshot(declared, index(declared, "i", "a"))
+    assert "remove the declaration too" in the(snapshot(real, index(real, "i", "a")), "IDX005", expected).message
