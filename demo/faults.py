@@ -61,7 +61,7 @@ FAULTS = (
         id="foreign_key",
         what="a new table refers to sessions, and nothing supports its foreign key",
         planted="before the traffic",
-        expected=Expected(rule="IDX003", table="room_holds", index="idx_room_holds_tenant_id_session_id"),
+        expected=Expected(rule="IDX003", table="room_offers", index="idx_room_offers_tenant_id_session_id"),
     ),
     Fault(
         id="missing_by_workload",

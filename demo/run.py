@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.migrate import upgrade
-from demo import cache, traffic
+from demo import cache, service, traffic
 from demo.analyses import ANALYSES, analyse
 from demo.faults import Fault, Moment, plant, planted
 from demo.faults import traffic as traffic_of
@@ -60,6 +60,8 @@ def fill(servers: Servers, plan: Plan, stages: Stages) -> None:
     with stages.stage("traffic") as tell:
         tell("PostgreSQL")
         traffic.run(servers.dsn, traffic.make_calls(plan.scale, plan.seed, UNTIL, traffic_of(plan.faults)))
+        tell("the service's own code")
+        service.run(servers.dsn, plan.seed)
         tell("Redis")
         cache.run(servers.redis.url, plan.seed)
     _plant(servers, plan, stages, "after the traffic")

@@ -1,8 +1,12 @@
 """Settings of the service, read from the environment and from .env."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
+
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
 class Settings(BaseSettings):
@@ -15,17 +19,45 @@ class Settings(BaseSettings):
     postgres_user: str | None = Field(default=None, description="PostgreSQL role; by default libpq's")
     postgres_password: SecretStr | None = Field(default=None, description="Its password; by default libpq's")
     postgres_db: str = Field(default="agente_hotel", min_length=1, description="PostgreSQL database")
+    postgres_sslmode: SslMode = Field(default="prefer", description="TLS to PostgreSQL, as libpq names it")
+    postgres_sslrootcert: str | None = Field(
+        default=None, description="Authorities that verify-ca and verify-full trust"
+    )
     postgres_pool_size: int = Field(default=10, ge=1, description="SQLAlchemy pool size")
     postgres_max_overflow: int = Field(default=20, ge=0, description="Max overflow connections")
     postgres_pool_timeout: int = Field(default=30, ge=1, description="Pool timeout in seconds")
+    postgres_processes: int = Field(default=1, ge=1, description="Processes of the service, each with its own pool")
+    postgres_pool_strict: bool = Field(
+        default=False, description="Refuse to start when the pools together can exceed the server's limits"
+    )
+    postgres_pgbouncer: bool = Field(default=False, description="The address is PgBouncer's, in transaction mode")
+    postgres_connect_timeout: float = Field(default=10, gt=0, description="Seconds to wait for a new connection")
+    postgres_statement_timeout: float = Field(default=15, gt=0, description="Seconds that a statement may take")
+    postgres_idle_in_transaction_timeout: float = Field(
+        default=30, gt=0, description="Seconds that a transaction may stand idle before the server ends it"
+    )
+    postgres_admin_user: str | None = Field(
+        default=None, description="PostgreSQL role for work on all tenants, a member of hotel_admin"
+    )
+    postgres_admin_password: SecretStr | None = Field(default=None, description="Its password; by default libpq's")
+    postgres_admin_pool_size: int = Field(default=2, ge=1, description="Connections for work on all tenants")
 
     @property
     def postgres_url(self) -> URL:
         """The database's address for the service's driver; printing it hides the password."""
-        password = self.postgres_password
+        return self._url(self.postgres_user, self.postgres_password)
+
+    @property
+    def postgres_admin_url(self) -> URL | None:
+        """The same for work on all tenants; None where no role for it is set."""
+        if self.postgres_admin_user is None:
+            return None
+        return self._url(self.postgres_admin_user, self.postgres_admin_password)
+
+    def _url(self, user: str | None, password: SecretStr | None) -> URL:
         return URL.create(
             "postgresql+asyncpg",
-            username=self.postgres_user,
+            username=user,
             password=password.get_secret_value() if password else None,
             host=self.postgres_host,
             port=self.postgres_port,

@@ -106,6 +106,20 @@ def add_one_of_each(connection: Connection) -> None:
     connection.execute("insert into audit_logs (tenant_id, event_type) values (%s, 'login')", [tenant])
 
 
+OWN = {
+    "alembic_version_pkc",
+    "idx_audit_days_counted_to",
+    "idx_audit_days_tenant_id_day",
+    "idx_audit_logs_arrival",
+    "idx_audit_logs_tenant_id_details",
+    "idx_audit_seals_tenant_id_number",
+    "idx_room_holds_tenant_id_room_night",
+    "idx_room_holds_tenant_id_session_id",
+    "idx_sessions_tenant_id_identifier_id",
+}
+"""Indexes that the guide does not ask for: behind foreign keys, for the audit trail's counts and search, for holds."""
+
+
 def test_indexes_of_the_guide_are_there_as_the_guide_has_them(hotel: Connection) -> None:
     rows = hotel.execute("select indexname, indexdef from pg_indexes where schemaname = 'public'").fetchall()
     definitions = {str(name): str(definition) for name, definition in rows}
@@ -116,7 +130,7 @@ def test_indexes_of_the_guide_are_there_as_the_guide_has_them(hotel: Connection)
     wanted |= STRONGER
     assert wanted.items() <= definitions.items()
     others = {name for name in definitions.keys() - wanted.keys() if not name.endswith("_pkey")}
-    assert others == {"alembic_version_pkc", "idx_sessions_tenant_id_identifier_id"}
+    assert others == OWN
 
 
 def test_every_foreign_key_has_an_index_that_begins_with_its_columns(hotel: Connection) -> None:
@@ -126,7 +140,7 @@ def test_every_foreign_key_has_an_index_that_begins_with_its_columns(hotel: Conn
         " and (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey)"
     ).fetchall()
     assert bare == []
-    assert scalar(hotel, "select count(*) from pg_constraint where contype = 'f'") == 5
+    assert scalar(hotel, "select count(*) from pg_constraint where contype = 'f'") == 9
 
 
 def test_a_tenant_belongs_to_itself(hotel: Connection) -> None:
@@ -140,8 +154,8 @@ def test_new_rows_are_stamped_by_the_server(hotel: Connection) -> None:
     add_one_of_each(hotel)
     for table in TABLES:
         stamped = sql.SQL(
-            "select created_at = updated_at and created_at between now() - interval '1 minute' and now()"
-            " and deleted_at is null from {}"
+            "select bool_and(created_at = updated_at and created_at between now() - interval '1 minute' and now()"
+            " and deleted_at is null) from {}"
         )
         assert hotel.execute(stamped.format(sql.Identifier(table))).fetchall() == [(True,)], table
 

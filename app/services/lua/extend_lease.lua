@@ -1,0 +1,6 @@
+-- Lets a lease end ARGV[2] milliseconds from now, if it is still the caller's: KEYS[1] the lease, ARGV[1] the
+-- holder's secret. 1 if it was.
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 0
