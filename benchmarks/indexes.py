@@ -8,6 +8,7 @@ and taken off.
 
 import json
 import os
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -100,15 +101,12 @@ def _command(dsn: str, *options: str) -> Cost:
         output = Path(folder) / "report.json"
         program = [sys.executable, "-m", "dbvitals", "indexes", "--dsn", dsn, "--output", str(output), *options]
         started = time.perf_counter()
-        pid = os.posix_spawn(
-            sys.executable,
-            program,
-            os.environ,
-            file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
-        )
-        _, status, usage = os.wait4(pid, 0)
+        # In a folder of its own: no project's declarations are compared.
+        process = subprocess.Popen(program, cwd=folder, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - started
-        assert status == 0, f"the command failed: {status}"
+        assert process.returncode == 0, f"the command failed: {process.returncode}"
         cost = json.loads(output.read_text())["cost"]
         return Cost(
             wall=wall, queries=cost["query_seconds"], memory=usage.ru_maxrss / 1024, statements=cost["statements"]
