@@ -11,7 +11,6 @@ import psycopg
 from dbvitals.collect import catalog_rows as rows
 from dbvitals.collect.postgres import reading
 from dbvitals.collect.reader import Reader, Row
-from dbvitals.model import Skipped
 from dbvitals.settings import Timeouts
 from dbvitals.snapshot import (
     SNAPSHOT_VERSION,
@@ -200,8 +199,3 @@ def _statements(reader: Reader, schema: str) -> tuple[StatementStat, ...]:
     if any(row.query == "<insufficient privilege>" for row in found):
         reader.skip(part, "other users' statements are hidden from this login", "GRANT pg_read_all_stats to it")
     return rows.statements(found)
-
-
-def with_skipped(snapshot_skipped: tuple[Skipped, ...], *more: Skipped) -> tuple[Skipped, ...]:
-    """The skipped parts with some more, sorted."""
-    return tuple(sorted((*snapshot_skipped, *more), key=lambda part: (part.part, part.why)))
