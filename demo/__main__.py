@@ -1,5 +1,6 @@
 """`python -m demo`: two servers of our own, a hotel's year of data, a day of traffic, the analyses."""
 
+import signal
 import sys
 
 import click
@@ -26,6 +27,8 @@ FAILED = 3
 @click.option("--serve", is_flag=True, help="Leave the servers running until Ctrl-C.")
 def main(scale: str, seed: int, no_faults: bool, keep: bool, serve: bool) -> None:
     """Start a PostgreSQL and a Redis, fill them with a hotel's data and traffic, and analyse them."""
+    # A service manager's way to say Ctrl-C: the servers are stopped and what was thrown away is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     stages = Stages(Console(stderr=True, highlight=False))
     plan = Plan(
         scale=SCALES[scale],

@@ -60,11 +60,12 @@ def test_it_analyses_its_own_servers_and_leaves_only_the_report(tmp_path: Path) 
     assert [path.name for path in tmp_path.glob("dbvitals-*")] == []
 
 
-def test_ctrl_c_stops_the_servers_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_being_told_to_stop_it_stops_the_servers_and_leaves_nothing(tmp_path: Path, sign: signal.Signals) -> None:
     with demo(tmp_path) as process:
         read_until(process, "load")
         servers = children(process.pid)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sign)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.splitlines()[-1] == "interrupted; the servers have been stopped"
