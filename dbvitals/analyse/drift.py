@@ -44,6 +44,11 @@ class Drifted:
         """What differs, without the values."""
         return frozenset(difference.partition(":")[0] for difference in self.differences)
 
+    @property
+    def changes_service(self) -> bool:
+        """Whether the declared index serves other queries or rules than the one that is there."""
+        return not self.kinds <= {"storage", "mirrored order"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:

@@ -108,7 +108,7 @@ def _drifted(verdicts: Verdicts) -> Iterator[Finding]:
 
 def drift_severity(drifted: Drifted) -> Severity:
     """Lost uniqueness lets wrong rows in; storage and the mirror image change no plan; the rest does."""
-    if drifted.kinds <= {"storage", "mirrored order"}:
+    if not drifted.changes_service:
         return Severity.INFO
     return Severity.HIGH if drifted.kinds & {"uniqueness", "constraint"} else Severity.MEDIUM
 

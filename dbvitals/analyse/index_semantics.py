@@ -164,16 +164,18 @@ def find_redundant(
     *,
     declared: frozenset[tuple[str, str]] = frozenset(),
     leaving: frozenset[int] = frozenset(),
+    changing: frozenset[int] = frozenset(),
 ) -> tuple[Redundancy, ...]:
     """Indexes that can go, each with the one that stays for it; never both of a pair, never the last of a chain.
 
     `declared` are (schema, name) of indexes that the project declares: of equals they stay. `leaving` are OIDs of
-    indexes that go for another reason: they hold up no other, unless it is their exact twin.
+    indexes that go for another reason: they hold up no other, unless it is their exact twin. `changing` are OIDs of
+    indexes that will be rebuilt with another definition: what they serve now says nothing, so they are left out.
     """
     groups: dict[tuple[object, ...], list[IndexInfo]] = {}
     for indexes in catalog.indexes_of.values():
         for index in indexes:
-            if usable(index):
+            if usable(index) and index.oid not in changing:
                 groups.setdefault(_comparable(index), []).append(index)
     found: list[Redundancy] = []
     for group in groups.values():

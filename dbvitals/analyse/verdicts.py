@@ -35,7 +35,8 @@ def judge(catalog: Catalog, expected: Catalog | None, thresholds: IndexThreshold
     drift = compare(catalog, expected) if expected else Drift()
     unused = find_unused(catalog, thresholds)
     leaving = frozenset(verdict.index.oid for verdict in unused if not verdict.kept_because)
-    redundant = find_redundant(catalog, declared=drift.declared, leaving=leaving)
+    changing = frozenset(drifted.actual.oid for drifted in drift.drifted if drifted.changes_service)
+    redundant = find_redundant(catalog, declared=drift.declared, leaving=leaving, changing=changing)
     planned = tuple(absent.index for absent in drift.absent)
     by_workload = find_needs(catalog, thresholds, planned) if catalog.snapshot.statements and parser_available() else ()
     return Verdicts(

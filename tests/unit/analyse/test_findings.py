@@ -208,3 +208,15 @@ def test_idx005_says_that_the_project_declares_it() -> None:
     declared, real = table("t"), table("t")
     expected = snapshot(declared, index(declared, "i", "a"))
     assert "remove the declaration too" in the(snapshot(real, index(real, "i", "a")), "IDX005", expected).message
+
+
+def test_nothing_is_given_away_for_an_index_that_is_to_be_rebuilt_as_another() -> None:
+    """The script drops the one and rebuilds the other: nobody would serve (a) afterwards."""
+    declared, real = table("t"), table("t")
+    expected = snapshot(declared, index(declared, "i", "b"))
+    drifted = used(real, "i", "a", "b")
+    for other in (used(real, "narrow", "a"), used(real, "twin", "a", "b")):
+        seen = snapshot(real, drifted, other)
+        assert found(seen, "IDX002", expected) == [("i", Severity.MEDIUM)]
+        assert found(seen, "IDX006", expected) == found(seen, "IDX007", expected) == []
+    assert found(snapshot(real, drifted, used(real, "narrow", "a")), "IDX007") == [("narrow", Severity.MEDIUM)]
