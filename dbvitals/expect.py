@@ -2,21 +2,54 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFamily:
+    """Redis keys of one kind: a literal prefix and `*`, such as `session:*`.
+
+    `expires`: True when a key without TTL is a fault, False when a TTL is one, None when either is right. The bounds
+    are seconds, of the TTL that is set (what remains of it is less). `kind` tells what it means that keys go away or
+    are looked for in vain: a `cache` can be filled again and is measured by its hit ratio; a `lock` that is lost lets
+    two in, and one that stays keeps all out; `state` is lost for good; a `counter` starts anew. `tenant_part` is the
+    place of the tenant among the parts of the name, where 0 is the prefix. `setting` is the line that sets the TTL.
+    """
+
+    pattern: str
+    description: str
+    kind: Literal["cache", "lock", "state", "counter"] = "cache"
+    expires: bool | None = None
+    ttl_min: float | None = None
+    ttl_max: float | None = None
+    tenant_part: int | None = None
+    setting: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.prefix or not self.pattern.endswith("*") or set(self.prefix) & set("*?[]\\"):
+            raise ValueError(
+                f"{self.pattern!r} is no family of keys: write a literal beginning and one *, as session:*"
+            )
+
+    @property
+    def prefix(self) -> str:
+        """What every key of the family begins with."""
+        return self.pattern[:-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectations:
-    """The declared tables and indexes, as the DDL that makes them in an empty database.
+    """The declared tables and indexes, as the DDL that makes them in an empty database, and families of Redis keys.
 
     `schema` is the schema that the statements create their unqualified names in.
     """
 
     ddl: tuple[str, ...]
     schema: str = "public"
+    families: tuple[KeyFamily, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -25,7 +58,13 @@ class Expectations:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def from_metadata(metadata: "MetaData", *, before: tuple[str, ...] = (), schema: str = "public") -> Expectations:
+def from_metadata(
+    metadata: "MetaData",
+    *,
+    before: tuple[str, ...] = (),
+    schema: str = "public",
+    families: tuple[KeyFamily, ...] = (),
+) -> Expectations:
     """Expectations from SQLAlchemy models; `before` are statements that must run first (extensions, functions)."""
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import CreateIndex, CreateTable
@@ -38,4 +77,4 @@ def from_metadata(metadata: "MetaData", *, before: tuple[str, ...] = (), schema:
             str(CreateIndex(index).compile(dialect=dialect)).strip()
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         )
-    return Expectations(ddl=tuple(statements), schema=schema)
+    return Expectations(ddl=tuple(statements), schema=schema, families=families)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import msgspec
 from sqlalchemy import URL, Executable, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -141,6 +142,7 @@ def _engine(settings: Settings, url: URL, size: int, overflow: int) -> AsyncEngi
         pool_recycle=RECYCLE_SECONDS,
         pool_use_lifo=True,
         hide_parameters=True,
+        json_deserializer=msgspec.json.decode,  # a fifth of json.loads' time, on every row of the audit trail
         connect_args=_connect_args(settings),
     )
     translate_errors(engine.sync_engine)

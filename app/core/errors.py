@@ -19,3 +19,11 @@ class Invalid(AppError):  # noqa: N818
 
 class Unavailable(AppError):  # noqa: N818
     """Something that the service needs is away or too busy; the same request may succeed later."""
+
+
+class TooManyRequests(AppError):  # noqa: N818
+    """There were too many requests of the kind of late; the same one may be made again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -7,6 +7,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+# A token this long and random cannot be guessed; a shorter one is most likely a word.
+SHORTEST_TOKEN = 20
 
 
 class Settings(BaseSettings):
@@ -31,6 +34,10 @@ class Settings(BaseSettings):
         default=False, description="Refuse to start when the pools together can exceed the server's limits"
     )
     postgres_pgbouncer: bool = Field(default=False, description="The address is PgBouncer's, in transaction mode")
+    postgres_direct_host: str | None = Field(
+        default=None, description="With PgBouncer: PostgreSQL's own host, for changes that it announces"
+    )
+    postgres_direct_port: int = Field(default=5432, ge=1, le=65535, description="With PgBouncer: PostgreSQL's own port")
     postgres_connect_timeout: float = Field(default=10, gt=0, description="Seconds to wait for a new connection")
     postgres_statement_timeout: float = Field(default=15, gt=0, description="Seconds that a statement may take")
     postgres_idle_in_transaction_timeout: float = Field(
@@ -41,6 +48,13 @@ class Settings(BaseSettings):
     )
     postgres_admin_password: SecretStr | None = Field(default=None, description="Its password; by default libpq's")
     postgres_admin_pool_size: int = Field(default=2, ge=1, description="Connections for work on all tenants")
+    admin_token: SecretStr | None = Field(
+        default=None, min_length=SHORTEST_TOKEN, description="Bearer token of the operator; without it there is none"
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None, min_length=SHORTEST_TOKEN, description="Bearer token for /metrics; without it all may read them"
+    )
+    log_level: LogLevel = Field(default="info", description="The least that is logged")
 
     @property
     def postgres_url(self) -> URL:

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, t
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.ids import uuid7
-from app.db import audit_tables, hold_table  # noqa: F401  # they are part of the metadata
+from app.db import audit_tables, hold_table, token_table  # noqa: F401  # they are part of the metadata
 from app.db.base import (
     EAGER_DEFAULTS,
     FIRST,
