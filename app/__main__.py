@@ -1,4 +1,4 @@
-"""`python -m app`: what an operator does with the service's data by hand."""
+"""`python -m app`: the service, and what an operator does with its data by hand."""
 
 import asyncio
 import sys
@@ -11,7 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
 from app.core.errors import AppError
+from app.core.logging import configure_logging
 from app.core.settings import Settings
+from app.db.pool_budget import PoolBudgetExceeded
 from app.services.audit_rollup import AuditRollup
 from app.services.security.sealer import Head, Sealer
 from app.services.security.verifier import Verdict, Verifier, read_hash
@@ -24,7 +26,28 @@ Result = TypeVar("Result")
 
 @click.group
 def main() -> None:
-    """Work on the hotel agent's data."""
+    """Run the hotel agent, or work on its data."""
+
+
+@main.command
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve HTTP until Ctrl-C or SIGTERM. Settings are those of the environment and .env."""
+    # The other commands need neither FastAPI nor uvicorn.
+    from app import server
+    from app.api.parts import make_spool
+
+    settings = _told(lambda: server.settings_for(workers))
+    configure_logging(settings.log_level)
+    try:
+        make_spool(settings)
+    except OSError as error:
+        click.echo(f"app: AUDIT_SPOOL cannot be there: {error.strerror}", err=True)
+        sys.exit(WRONG)
+    _told(lambda: asyncio.run(server.check(settings)))
+    server.run(settings, host, port, workers)
 
 
 @main.group
@@ -94,11 +117,19 @@ def _run(work: Callable[[Database], Awaitable[Result]]) -> Result:
         finally:
             await database.close()
 
+    return _told(lambda: asyncio.run(with_database()))
+
+
+def _told(work: Callable[[], Result]) -> Result:
+    """Do the work; an error is one line and an exit code."""
     try:
-        return asyncio.run(with_database())
+        return work()
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
         click.echo(f"app: settings are wrong: {fields}", err=True)
+        sys.exit(WRONG)
+    except PoolBudgetExceeded as error:
+        click.echo(f"app: {error}", err=True)
         sys.exit(WRONG)
     except AppError as error:
         click.echo(f"app: {error}", err=True)

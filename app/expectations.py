@@ -1,7 +1,61 @@
-"""What the hotel declares to dbvitals (see `[tool.dbvitals]`): its models' tables and indexes."""
+"""What the hotel declares to dbvitals (see `[tool.dbvitals]`): its models' tables and indexes, its families of keys."""
 
 from app.db.ddl import functions
 from app.db.tables import metadata
-from dbvitals.expect import from_metadata
+from dbvitals.expect import KeyFamily, from_metadata
 
-expectations = from_metadata(metadata, before=functions())
+FAMILIES = (
+    KeyFamily(
+        pattern="availability:*",
+        description="hotel room availability cache",
+        expires=True,
+        ttl_min=60,
+        ttl_max=1_800,
+        setting="app/services/pms_cache.py: AVAILABILITY = CachePolicy(fresh=…, grace=…)",
+    ),
+    KeyFamily(
+        pattern="session:*",
+        description="user sessions",
+        kind="state",
+        expires=True,
+        ttl_min=600,
+        ttl_max=86_400,
+    ),
+    KeyFamily(
+        pattern="lock:*",
+        description="distributed locks",
+        kind="lock",
+        expires=True,
+        ttl_max=300,
+        tenant_part=1,
+        setting="app/services/redis_lease.py: EfficiencyLeases.acquire(…, ttl)",
+    ),
+    KeyFamily(
+        pattern="rate_limit:*",
+        description="rate limiting counters",
+        kind="counter",
+        expires=True,
+        ttl_max=86_400,
+        setting="app/services/rate_limit.py: RateLimit(seconds=…)",
+    ),
+    KeyFamily(
+        pattern="circuit_breaker:*",
+        description="circuit breaker states",
+        kind="state",
+        expires=True,
+        ttl_max=3_600,
+        setting="app/services/circuit_breaker.py: KEEP_MS",
+    ),
+    KeyFamily(pattern="tenant:*", description="tenant configurations", kind="cache", tenant_part=1),
+    KeyFamily(
+        pattern="pms_cache:*",
+        description="PMS API response cache",
+        expires=True,
+        ttl_min=60,
+        ttl_max=7 * 3_600,
+        setting="app/services/pms_cache.py: RATES = CachePolicy(fresh=…, grace=…)",
+    ),
+)
+"""The guide's seven, in its order; what the service writes lives within these bounds."""
+
+expectations = from_metadata(metadata, before=functions(), families=FAMILIES)

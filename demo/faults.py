@@ -6,12 +6,11 @@ from typing import Literal
 
 import psycopg
 
-from demo.operations import AUDIT_OF_REQUEST, Operation
 from demo.queries import load_all
 
 REQUEST_LOOKUPS = 60
 
-Moment = Literal["before the data", "before the traffic", "with the traffic", "after the traffic"]
+Moment = Literal["before the data", "before the traffic", "after the traffic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault: sql/faults/<id>.sql plants it at its moment, and `traffic` is what it makes the service do.
+    """One fault: sql/faults/<id>.sql plants it at its moment, run so many times.
 
     `fails` is the SQLSTATE that the last statement ends with, where that is the fault.
     """
@@ -35,7 +34,7 @@ class Fault:
     planted: Moment
     expected: Expected
     fails: str | None = None
-    traffic: tuple[Operation, ...] = ()
+    times: int = 1
 
 
 FAULTS = (
@@ -66,9 +65,9 @@ FAULTS = (
     Fault(
         id="missing_by_workload",
         what="support looks up requests, and no index leads with their id",
-        planted="with the traffic",
+        planted="after the traffic",
         expected=Expected(rule="IDX004", table="audit_logs", index="idx_audit_logs_request_id"),
-        traffic=(AUDIT_OF_REQUEST,) * REQUEST_LOOKUPS,
+        times=REQUEST_LOOKUPS,
     ),
     Fault(
         id="unused",
@@ -115,11 +114,6 @@ def planted(faults: Iterable[Fault], moment: Moment) -> tuple[Fault, ...]:
     return tuple(fault for fault in faults if fault.planted == moment)
 
 
-def traffic(faults: Iterable[Fault]) -> tuple[Operation, ...]:
-    """Give what the faults add to the traffic."""
-    return tuple(operation for fault in faults for operation in fault.traffic)
-
-
 def plant(dsn: str, faults: Iterable[Fault], tell: Callable[[str], None]) -> None:
     """Do to the database what the faults say; `tell` hears which one it is.
 
@@ -129,7 +123,7 @@ def plant(dsn: str, faults: Iterable[Fault], tell: Callable[[str], None]) -> Non
         for fault in faults:
             tell(fault.what)
             try:
-                for statement in load_all(f"faults/{fault.id}"):
+                for statement in load_all(f"faults/{fault.id}") * fault.times:
                     connection.execute(statement)
             except psycopg.Error as error:
                 if error.sqlstate != fault.fails:

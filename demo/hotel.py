@@ -7,6 +7,7 @@ from itertools import accumulate
 from random import Random
 
 from demo.guests import Directory, Tenant, choose, make_directory, uuid_at
+from demo.pms.inventory import hotel_code
 from demo.rhythm import DAY_MS, HOUR_MS, milliseconds, moments, stamp
 from demo.scale import Scale
 
@@ -125,7 +126,7 @@ def _line(*values: str) -> str:
 
 def _tenants(tenants: tuple[Tenant, ...]) -> Iterator[str]:
     for number, tenant in enumerate(tenants):
-        settings = f'{{"language": "es", "rooms": {20 + 400 // (number + 1)}}}'
+        settings = f'{{"language": "es", "rooms": {20 + 400 // (number + 1)}, "pms_hotel": "{hotel_code(number)}"}}'
         created = stamp(tenant.created)
         yield _line(tenant.id, tenant.name, tenant.timezone, settings, created, created)
 

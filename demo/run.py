@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.migrate import upgrade
-from demo import cache, service, traffic
+from demo import service, traffic
 from demo.analyses import ANALYSES, analyse
 from demo.faults import Fault, Moment, plant, planted
-from demo.faults import traffic as traffic_of
 from demo.load import load
 from demo.scale import Scale
 from demo.servers import Servers, running
@@ -43,7 +42,7 @@ def run(plan: Plan, stages: Stages) -> int:
         code = _analyse(servers, stages)
         stages.say_total()
         if plan.serve:
-            _serve(servers, stages)
+            _serve(servers, plan, stages)
     if plan.keep:
         stages.say(f"the data stay in {KEPT}; start them again: dbvitals sandbox up --name demo --home {KEPT}")
     return code
@@ -58,12 +57,11 @@ def fill(servers: Servers, plan: Plan, stages: Stages) -> None:
         load(servers.dsn, plan.scale, plan.seed, UNTIL, tell)
     _plant(servers, plan, stages, "before the traffic")
     with stages.stage("traffic") as tell:
-        tell("PostgreSQL")
-        traffic.run(servers.dsn, traffic.make_calls(plan.scale, plan.seed, UNTIL, traffic_of(plan.faults)))
-        tell("the service's own code")
-        service.run(servers.dsn, plan.seed)
-        tell("Redis")
-        cache.run(servers.redis.url, plan.seed)
+        calls = traffic.make_calls(plan.scale, plan.seed, UNTIL, datetime.now(UTC).date())
+        tell("starting the service")
+        with service.running(servers, plan.seed) as running_service:
+            tell(f"{len(calls)} guests and hotels at the service's door")
+            traffic.run(running_service, calls)
     _plant(servers, plan, stages, "after the traffic")
 
 
@@ -84,12 +82,13 @@ def _analyse(servers: Servers, stages: Stages) -> int:
     return next((code for code in codes if code), 0)
 
 
-def _serve(servers: Servers, stages: Stages) -> None:
-    """Leave the servers running until Ctrl-C. The hotel's HTTP service is started here once there is one."""
-    for line in servers.addresses():
-        stages.say(line)
-    stages.say("running until Ctrl-C")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        stages.say("stopping")
+def _serve(servers: Servers, plan: Plan, stages: Stages) -> None:
+    """Leave the servers and the service running until Ctrl-C."""
+    with service.running(servers, plan.seed) as running_service:
+        for line in (*servers.addresses(), *running_service.addresses()):
+            stages.say(line)
+        stages.say("running until Ctrl-C")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            stages.say("stopping")

@@ -1,106 +1,100 @@
-"""The service's day: a seeded sequence of operations, run over a few connections at once."""
+"""The day's traffic: a seeded sequence of operations, sent to the service over a few connections at once."""
 
-import threading
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import accumulate
 from random import Random
 
-import psycopg
+import httpx
 
-from demo.guests import Directory, choose, make_directory, uuid_at
-from demo.hotel import EVENTS, lock_resource
+from demo.desk import Desk, TrafficError, client, open_desk
+from demo.guests import Directory, choose, make_directory
 from demo.operations import OPERATIONS, Operation, Values
-from demo.queries import load
-from demo.rhythm import milliseconds
-from demo.scale import TENANTS, Scale
+from demo.scale import Scale
+from demo.service import Service
 
-COUNT = 6_000
-CONNECTIONS = 3
-APPLICATION = "hotel-service"
-STEP = timedelta(milliseconds=50)
-SETTLE_SECONDS = 10.0
+COUNT = 1_200
+CONNECTIONS = 6
+# In this part of the day the hotels' PMS is down: the circuit breaker opens, and old answers are served.
+PMS_DOWN = (0.60, 0.65)
+FARTHEST_ARRIVAL = 45
 
 _BOUNDS = tuple(accumulate(operation.weight for operation in OPERATIONS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One operation with its parameters."""
+    """One operation with what it says."""
 
     operation: Operation
     values: Values
 
 
-def make_calls(scale: Scale, seed: int, until: datetime, also: Sequence[Operation] = ()) -> list[Call]:
-    """Give the whole sequence, from `until` on. `also` lists further operations, spread evenly in between."""
+def make_calls(scale: Scale, seed: int, until: datetime, today: date) -> list[Call]:
+    """Give the whole sequence; `until` is the end of the loaded year, and `today` the day that guests write on."""
     directory = make_directory(scale, seed, until)
     random = Random(f"{seed}:traffic")
-    calls = [
-        Call(
-            operation=choose(OPERATIONS, _BOUNDS, random),
-            values=_values(directory, scale, until + number * STEP, random),
-        )
+    return [
+        Call(operation=choose(OPERATIONS, _BOUNDS, random), values=_values(directory, today, number, random))
         for number in range(COUNT)
     ]
-    every = COUNT // (len(also) + 1)
-    for number, operation in enumerate(also, 1):
-        at = number * every
-        calls[at] = Call(operation=operation, values=calls[at].values)
-    return calls
 
 
-def _values(directory: Directory, scale: Scale, now: datetime, random: Random) -> Values:
+def _values(directory: Directory, today: date, number: int, random: Random) -> Values:
     tenant = directory.tenant(random)
     guest = directory.identifier(tenant, random)
-    # The hotels' locks take turns (demo/hotel.py): this is one of the hotel's own.
-    lock = tenant + TENANTS * int(random.random() * (scale.locks // TENANTS))
-    return {
-        "tenant": directory.tenants[tenant].id,
-        "user": guest.user,
-        "identifier": guest.id,
-        "platform": guest.platform,
-        "value": guest.value,
-        "now": now,
-        "row": uuid_at(milliseconds(now), random),
-        "resource": lock_resource(lock),
-        "owner": f"agent-{lock % 4}",
-        "event": EVENTS[int(random.random() * len(EVENTS))].type,
-        "request": f"req-{random.getrandbits(64):016x}",
-        "offset": 20 * int(random.random() * 5),
-    }
+    # Most ask about the next days: a few stays are asked for again and again.
+    arrival = today + timedelta(days=int(random.random() ** 3 * FARTHEST_ARRIVAL))
+    return Values(
+        tenant=directory.tenants[tenant].id,
+        user=guest.user,
+        platform=guest.platform,
+        value=guest.value,
+        arrival=arrival,
+        departure=arrival + timedelta(days=1 + int(random.random() ** 2 * 4)),
+        guests=1 + int(random.random() ** 2 * 4),
+        room=str(101 + int(random.random() * 40)),
+        page=1 + int(random.random() ** 2 * 20),
+        number=number,
+    )
 
 
-def run(dsn: str, calls: Sequence[Call]) -> None:
-    """Run all calls, dealt out to the connections in turn, and wait until the server has counted them."""
-    stop = threading.Event()
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        workers = [pool.submit(_work, dsn, calls[n::CONNECTIONS], stop) for n in range(CONNECTIONS)]
-        try:
-            for worker in workers:
-                worker.result()
-        finally:
-            stop.set()
-    _settle(dsn)
+def run(service: Service, calls: Sequence[Call]) -> None:
+    """Send everything, dealt out to the connections in turn. Raises TrafficError for an answer that should not be."""
+    try:
+        asyncio.run(_run(service, calls))
+    except* TrafficError as errors:
+        raise errors.exceptions[0] from errors
 
 
-def _work(dsn: str, calls: Sequence[Call], stop: threading.Event) -> None:
-    with psycopg.connect(dsn, autocommit=True, application_name=APPLICATION) as connection:
-        for call in calls:
-            if stop.is_set():
-                return
-            call.operation.run(connection, call.values)
+async def _run(service: Service, calls: Sequence[Call]) -> None:
+    first, last = (int(share * len(calls)) for share in PMS_DOWN)
+    tenants = sorted({call.values.tenant for call in calls})
+    async with client(service, CONNECTIONS) as http:
+        desk = await open_desk(http, service, tenants)
+        await _send(desk, calls[:first])
+        async with _pms_down(service):
+            await _send(desk, calls[first:last])
+        await _send(desk, calls[last:])
 
 
-def _settle(dsn: str) -> None:
-    """Wait for the end of the service's backends: that is when the last of their counters arrive."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        while time.monotonic() < deadline:
-            count = connection.execute(load("setup/service_backends"), {"name": APPLICATION}).fetchone()
-            if count == (0,):
-                return
-            time.sleep(0.05)
+async def _send(desk: Desk, calls: Sequence[Call]) -> None:
+    async with asyncio.TaskGroup() as workers:
+        for number in range(CONNECTIONS):
+            workers.create_task(_work(desk, calls[number::CONNECTIONS]))
+
+
+async def _work(desk: Desk, calls: Sequence[Call]) -> None:
+    for call in calls:
+        await call.operation.run(desk, call.values)
+
+
+@asynccontextmanager
+async def _pms_down(service: Service) -> AsyncIterator[None]:
+    async with httpx.AsyncClient(base_url=service.pms_url, trust_env=False) as pms:
+        (await pms.put("/_dial", json={"mode": "down"})).raise_for_status()
+        yield
+        (await pms.put("/_dial", json={"mode": "up"})).raise_for_status()

@@ -34,10 +34,11 @@ class Settings(BaseSettings):
         default=False, description="Refuse to start when the pools together can exceed the server's limits"
     )
     postgres_pgbouncer: bool = Field(default=False, description="The address is PgBouncer's, in transaction mode")
-    postgres_direct_host: str | None = Field(
-        default=None, description="With PgBouncer: PostgreSQL's own host, for changes that it announces"
+    postgres_direct: str | None = Field(
+        default=None,
+        pattern=r"^\S+:[0-9]{1,5}$",
+        description="With PgBouncer: host:port of PostgreSQL itself, for changes that it announces",
     )
-    postgres_direct_port: int = Field(default=5432, ge=1, le=65535, description="With PgBouncer: PostgreSQL's own port")
     postgres_connect_timeout: float = Field(default=10, gt=0, description="Seconds to wait for a new connection")
     postgres_statement_timeout: float = Field(default=15, gt=0, description="Seconds that a statement may take")
     postgres_idle_in_transaction_timeout: float = Field(

@@ -1,18 +1,33 @@
 """Room holds: written only under a lease on the room's night, and refused under one that is no longer the latest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, case, func, select, text
 
-from app.core.database import WriteSession
+from app.core.database import ReadSession, WriteSession
 from app.core.errors import Conflict
 from app.db.ddl import read_sql
+from app.db.hold_table import RoomHold
 from app.db.leases import Lease
 
 PLACE = text(read_sql("place_hold.sql"))
+# A hold that ran out is nobody's any more, though nobody has written that.
+STATE = case(
+    ((RoomHold.state == "held") & (RoomHold.held_until <= func.statement_timestamp()), "expired"), else_=RoomHold.state
+)
+SHOWN = (
+    RoomHold.id,
+    RoomHold.session_id,
+    RoomHold.room,
+    RoomHold.night,
+    STATE.label("state"),
+    RoomHold.held_until,
+    RoomHold.created_at,
+)
 CONFIRM = text(read_sql("confirm_hold.sql"))
 CANCEL = text(read_sql("cancel_hold.sql"))
 NEWEST_TOKEN = text(read_sql("newest_hold_token.sql"))
@@ -39,6 +54,19 @@ class RoomNight:
         return f"room_night:{self.night.isoformat()}:{self.room}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A room's night and who has it; `state` is held, expired, confirmed or cancelled."""
+
+    id: UUID
+    session_id: UUID
+    room: str
+    night: date
+    state: str
+    held_until: datetime
+    created_at: datetime
+
+
 async def place(
     session: WriteSession, lease: Lease, what: RoomNight, guest_session: UUID, duration: timedelta
 ) -> datetime:
@@ -58,6 +86,24 @@ async def confirm(session: WriteSession, lease: Lease, what: RoomNight, guest_se
 async def cancel(session: WriteSession, lease: Lease, what: RoomNight, guest_session: UUID) -> None:
     """Free the room's night. Raises StaleLease, and RoomTaken when the conversation does not have it."""
     await _write(session, CANCEL, lease, what, guest_session, {})
+
+
+async def get(session: ReadSession, what: RoomNight) -> Hold:
+    """The hold on a room's night, which has been written before."""
+    mine = RoomHold.tenant_id == session.scope.tenant_id
+    statement = select(*SHOWN).where(mine, RoomHold.room == what.room, RoomHold.night == what.night)
+    return Hold(**(await session.execute(statement)).mappings().one())
+
+
+async def listed(session: ReadSession, guest_session: UUID | None, before: UUID | None, limit: int) -> Sequence[Hold]:
+    """The tenant's holds, or one conversation's: rooms' nights, those that were held first of all last."""
+    statement = select(*SHOWN).where(RoomHold.tenant_id == session.scope.tenant_id, RoomHold.deleted_at.is_(None))
+    if guest_session is not None:
+        statement = statement.where(RoomHold.session_id == guest_session)
+    if before is not None:
+        statement = statement.where(RoomHold.id < before)
+    rows = await session.execute(statement.order_by(RoomHold.id.desc()).limit(limit))
+    return [Hold(**row) for row in rows.mappings()]
 
 
 async def _write(

@@ -58,8 +58,7 @@ class Nights:
 
     def __post_init__(self) -> None:
         check_hotel(self.hotel)
-        if not 1 <= (self.departure - self.arrival).days <= LONGEST_STAY:
-            raise Invalid(f"a stay is 1 to {LONGEST_STAY} nights")
+        check_nights(self.arrival, self.departure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +69,7 @@ class Stay:
     guests: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.guests <= MOST_GUESTS:
-            raise Invalid(f"a stay is for 1 to {MOST_GUESTS} guests")
+        check_guests(self.guests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +111,18 @@ def check_hotel(code: str) -> None:
     """Raise Invalid for what is no hotel's code; only a code goes into a path."""
     if not HOTEL.fullmatch(code):
         raise Invalid("a hotel's code is lower-case letters, digits and hyphens, at most 63")
+
+
+def check_nights(arrival: date, departure: date) -> None:
+    """Raise Invalid for a stay that is no stay, or too long."""
+    if not 1 <= (departure - arrival).days <= LONGEST_STAY:
+        raise Invalid(f"a stay is 1 to {LONGEST_STAY} nights")
+
+
+def check_guests(guests: int) -> None:
+    """Raise Invalid for more or fewer than a stay can be for."""
+    if not 1 <= guests <= MOST_GUESTS:
+        raise Invalid(f"a stay is for 1 to {MOST_GUESTS} guests")
 
 
 def check_reference(reference: str) -> None:

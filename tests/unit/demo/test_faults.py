@@ -3,21 +3,19 @@
 from importlib.resources import files
 from typing import get_args
 
-from demo.faults import FAULTS, Moment, planted, traffic
+from demo.faults import FAULTS, Moment, planted
 from demo.queries import load_all
 
 
 def test_every_fault_has_its_script_and_every_script_its_fault() -> None:
     scripts = {path.name.removesuffix(".sql") for path in files("demo").joinpath("sql", "faults").iterdir()}
-    assert scripts == {fault.id for fault in FAULTS if fault.planted != "with the traffic"}
+    assert scripts == {fault.id for fault in FAULTS}
     assert all(load_all(f"faults/{script}") for script in scripts)
 
 
-def test_every_fault_is_planted_at_some_moment_or_is_traffic() -> None:
+def test_every_fault_is_planted_at_some_moment() -> None:
     by_moment = [fault for moment in get_args(Moment) for fault in planted(FAULTS, moment)]
     assert sorted(fault.id for fault in by_moment) == sorted(fault.id for fault in FAULTS)
-    assert {bool(fault.traffic) for fault in planted(FAULTS, "with the traffic")} == {True}
-    assert len(traffic(FAULTS)) >= 50
 
 
 def test_every_rule_of_an_index_that_the_small_scale_can_break_is_broken() -> None:

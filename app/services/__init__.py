@@ -1,0 +1,1 @@
+"""What the service does: each file one service, on the database layer and the core."""
