@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.api import audit, health, holds, identifiers, messages, problems, rates, sessions, tenants, tokens
+from app.api import audit, health, holds, identifiers, messages, ops, problems, rates, sessions, tenants, tokens
 from app.api.parts import Parts
 from app.api.readiness import Readiness
 from app.api.settings import ServiceSettings
 from app.api.traffic import Traffic
 
-ROUTERS = (messages, sessions, holds, rates, audit, tenants, identifiers, tokens, health)
+ROUTERS = (messages, sessions, holds, rates, audit, tenants, identifiers, tokens, health, ops)
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

@@ -16,11 +16,11 @@ from stamina.instrumentation import RetryDetails
 from app.api.audit_metrics import AuditMetrics
 from app.api.background import Background, every
 from app.api.exposition import Exposition
+from app.api.pools import Pools
 from app.api.settings import ServiceSettings
 from app.api.traffic import HttpMetrics
 from app.core.database import Database
 from app.core.metrics import CacheMetrics, PmsMetrics
-from app.core.pool_metrics import PoolMetrics, PoolWatch
 from app.core.redis import Family, Keys, RedisClient
 from app.services.audit_rollup import AuditRollup
 from app.services.bounded_events import BoundedEvents
@@ -62,10 +62,9 @@ class Parts:
         self.http = HttpMetrics(registry)
         self.exposition = Exposition(registry)
         self.database = Database(settings)
-        self.watch = PoolWatch(self.database.engine.sync_engine)
-        self.pool = PoolMetrics(registry, self.watch, settings.postgres_pool_size, settings.postgres_max_overflow)
         self.redis = RedisClient(settings)
         self.keys = Keys(settings.redis_key_secret)
+        self.pools = Pools(registry, self.database, settings, self.keys)
         self.cache_metrics = CacheMetrics(registry)
         self.pms_state = State.CLOSED
         self._pms_metrics = PmsMetrics(registry)
@@ -133,7 +132,7 @@ class Parts:
         self._pms_metrics.observe_breaker(self.settings.pms_name, state)
 
     async def _refresh(self) -> None:
-        self.pool.refresh()
+        await self.pools.refresh()
         self.audit.refresh()
 
     async def _clean_leases(self) -> None:

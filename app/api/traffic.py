@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.pools import request_scope
 from app.api.problems import Problem
 
 PLAIN_ID = re.compile(r"[A-Za-z0-9._:@=+/-]{1,100}")
@@ -54,6 +55,7 @@ class Traffic:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        request_scope.set(scope)
         headers = Headers(scope=scope)
         answer = _Answer(send, _request_id(headers.get("x-request-id")))
         scope.setdefault("state", {})["request_id"] = answer.request_id

@@ -6,8 +6,8 @@ a pooled connection, and without them no row is seen.
 """
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from app.core.database_errors import translate_errors, translated_checkout
 from app.core.errors import Unavailable
 from app.core.settings import Settings
-from app.core.tenancy import TenantScope
+from app.core.tenancy import TenantScope, working_for
 
 APPLICATION = "agente-hotelero"
 # A connection is replaced after half an hour, so that memory which a backend gathers is given back and a
@@ -65,11 +65,20 @@ class AsyncSessionFactory:
     async def __call__(self, kind: type[AnySession], local: LocalSettings, **info: object) -> AsyncIterator[AnySession]:
         """Open a session whose transaction commits at the end, and rolls back at an error or cancellation."""
         async with kind(self._engine, expire_on_commit=False, info=info) as session, session.begin():
-            with translated_checkout():
+            with translated_checkout(), _told_for(info.get("scope")):
                 connection = await session.connection()
             settings = self._always | local
             await connection.execute(_set_local(tuple(settings)), settings)
             yield session
+
+
+@contextmanager
+def _told_for(scope: object) -> Iterator[None]:
+    before = working_for.set(scope if isinstance(scope, TenantScope) else None)
+    try:
+        yield
+    finally:
+        working_for.reset(before)
 
 
 class Database:

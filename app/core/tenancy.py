@@ -1,5 +1,6 @@
 """For whom a piece of work is done: one tenant, and who asked for it in which request."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,3 +16,7 @@ class TenantScope:
     tenant_id: UUID
     actor: str
     request_id: str
+
+
+working_for: ContextVar[TenantScope | None] = ContextVar("working_for", default=None)
+"""For whom the transaction is that is being opened just now; to say who takes a connection, and never to decide."""

@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
 from app.core.errors import AppError
-from app.core.pool_metrics import PoolMetrics, PoolUtilization, PoolWatch
+from app.core.pool_metrics import PoolMetrics, PoolUtilization
 from app.db.tables import Tenant
+from dbvitals.observe.pool import observe_pool
 from tests.integration.app.hotel import Hotel, Owner, open_hotel
 
 SIZE, OVERFLOW = 2, 2
@@ -38,7 +39,7 @@ class Ground:
         self.hotel = hotel
         self.clock = Clock()
         self.database = Database(told)
-        self.watch = PoolWatch(self.database.engine.sync_engine, self.clock)
+        self.watch = observe_pool(self.database.engine, application="test", clock=self.clock)
         self.registry = CollectorRegistry()
         self.metrics = PoolMetrics(self.registry, self.watch, SIZE, OVERFLOW)
 
