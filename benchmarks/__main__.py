@@ -5,8 +5,11 @@ from pathlib import Path
 
 import click
 
+NO_BENCHMARKS = {"report", "keyspace_loader"}
 NAMES = sorted(
-    path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_") and path.stem != "report"
+    path.stem
+    for path in Path(__file__).parent.glob("*.py")
+    if not path.stem.startswith("_") and path.stem not in NO_BENCHMARKS
 )
 
 

@@ -17,8 +17,14 @@ def show(name: str, title: str, rows: list[dict[str, Any]]) -> None:
     for column in rows[0]:
         table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(*(f"{value:,.3f}" if isinstance(value, float) else f"{value:,}" for value in row.values()))
+        table.add_row(*map(_shown, row.values()))
     Console().print(table)
     RESULTS.mkdir(exist_ok=True)
     kept = {"machine": platform.platform(), "python": platform.python_version(), "rows": rows}
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
