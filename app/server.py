@@ -17,11 +17,12 @@ from prometheus_client import disable_created_metrics
 
 from app.api.exposition import FOLDER_VARIABLE
 from app.api.parts import log_retries
-from app.api.settings import ServiceSettings, misspelled
+from app.api.settings import ServiceSettings
 from app.core.database import Database
 from app.core.database_errors import translated_checkout
 from app.core.errors import Unavailable
 from app.core.logging import configure_logging
+from app.core.misspelled import misspelled_variables
 from app.db.pool_budget import check_pool_budget
 from app.main import create_app
 
@@ -42,7 +43,7 @@ def make_app() -> FastAPI:
 
 async def check(settings: ServiceSettings) -> None:
     """Log what is most likely a mistake. Raises PoolBudgetExceeded when the settings refuse to start with too many."""
-    for line in misspelled(Path(".env")):
+    for line in misspelled_variables(Path(".env"), ServiceSettings):
         log.warning(line)
     database = Database(settings)
     try:

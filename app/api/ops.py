@@ -1,12 +1,14 @@
 """`/ops/*`: what the service knows of itself, for the operator's tools."""
 
+from http import HTTPStatus
+
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.api.access import AnOperator, PartsOf
-from app.api.problems import declared
+from app.api.routes import api_router
 
-router = APIRouter(tags=["operation"], responses=declared(401, 403, 503))
+router = api_router("operation", HTTPStatus.FORBIDDEN)
 
 
 @router.get("/ops/connections", response_class=Response, responses={200: {"content": {"application/json": {}}}})

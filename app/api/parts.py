@@ -132,6 +132,7 @@ class Parts:
         self._pms_metrics.observe_breaker(self.settings.pms_name, state)
 
     async def _refresh(self) -> None:
+        self.outbox.start()  # again, should it have ended
         await self.pools.refresh()
         self.audit.refresh()
 

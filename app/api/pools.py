@@ -37,7 +37,7 @@ class Pools:
         self._folder = Path(folder) if folder else None
         self._keys = keys
         self._times = metrics.PoolMetrics(registry)
-        self._observer = observe_pool(
+        self.observer = observe_pool(
             database.engine,
             application=APPLICATION,
             name=NAME,
@@ -46,21 +46,19 @@ class Pools:
             labels=self._labels,
             listener=self._times.listener(NAME),
         )
-        self._gauges = PoolMetrics(
-            registry, self._observer, settings.postgres_pool_size, settings.postgres_max_overflow
-        )
+        self._gauges = PoolMetrics(registry, self.observer, settings.postgres_pool_size, settings.postgres_max_overflow)
 
     async def refresh(self) -> None:
         """Show what is the case now, in the metrics and to the other workers."""
         self._gauges.refresh()
-        self._times.refresh(self._observer)
+        self._times.refresh(self.observer)
         if self._folder is not None:
-            await asyncio.to_thread(workers.publish, self._folder, self._observer.observation())
+            await asyncio.to_thread(workers.publish, self._folder, self.observer.observation())
 
     async def observations(self) -> list[PoolObservation]:
         """What every worker knows of its pool."""
         if self._folder is None:
-            return [self._observer.observation()]
+            return [self.observer.observation()]
         await self.refresh()
         return await asyncio.to_thread(workers.published, self._folder)
 

@@ -1,12 +1,9 @@
 """All settings of a running service, in one object."""
 
-import os
 from pathlib import Path
 
-from dotenv import dotenv_values
 from pydantic import Field
 
-from app.core.misspelled import near_misses
 from app.core.redis import RedisSettings
 from app.core.settings import Settings
 from app.services.pms import PmsSettings
@@ -32,9 +29,3 @@ class ServiceSettings(Settings, RedisSettings, PmsSettings):
         host, _, port = self.postgres_direct.rpartition(":")
         address = {"postgres_host": host, "postgres_port": int(port), "postgres_pgbouncer": False}
         return self.model_copy(update=address)
-
-
-def misspelled(env_file: Path) -> list[str]:
-    """One line for each variable of the environment or of `env_file` that is nearly one of ours; no values."""
-    names = {*os.environ, *(dotenv_values(env_file) if env_file.is_file() else ())}
-    return near_misses(names, [name.upper() for name in ServiceSettings.model_fields])

@@ -6,8 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from dotenv import dotenv_values
-
-from app.core.settings import Settings
+from pydantic_settings import BaseSettings
 
 # How alike two names must be, 0 to 1, to count as a slip: two letters exchanged in POSTGRES_DB are 0.91,
 # and no two names of ours are more than 0.86 alike.
@@ -23,10 +22,10 @@ OTHERS = {
 }
 
 
-def misspelled_variables(env_file: Path) -> list[str]:
+def misspelled_variables(env_file: Path, settings: type[BaseSettings]) -> list[str]:
     """One line for each variable of the environment or of `env_file` that is nearly one of ours; no values."""
     names = {*os.environ, *(dotenv_values(env_file) if env_file.is_file() else ())}
-    return near_misses(names, [name.upper() for name in Settings.model_fields])
+    return near_misses(names, [name.upper() for name in settings.model_fields])
 
 
 def near_misses(names: Iterable[str], known: list[str]) -> list[str]:

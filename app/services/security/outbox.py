@@ -63,7 +63,12 @@ class AuditOutbox:
         self._away_until = 0.0
 
     def start(self) -> None:
-        """Begin to carry. What an earlier process left in the spool is played back first."""
+        """Begin to carry, or begin again after an error. What the spool holds is played back first."""
+        if self._closing:
+            return
+        if self._task is not None and self._task.done():
+            log.error("the audit outbox ended and is begun again", exc_info=self._task.exception())
+            self._task = None
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="audit-outbox")
 

@@ -261,3 +261,25 @@ async def test_what_cannot_be_written_before_closing_is_spooled(
 async def test_nobody_records_what_only_the_database_may(tenants: list[UUID]) -> None:
     with pytest.raises(Invalid, match="database only"):
         event(tenants[0], event_type="row.delete")
+
+
+@pytest.mark.asyncio
+async def test_an_outbox_that_ended_by_an_error_is_begun_again_and_loses_nothing(
+    hotel: Database, tmp_path: Path, owner: Connection, tenants: list[UUID]
+) -> None:
+    place = tmp_path / "spool"
+    place.mkdir()
+    (place / "what a spool is not").touch()
+    outbox = AuditOutbox(hotel, Spool(place), LIMITS)
+    outbox.start()
+    await until(lambda: "audit-outbox" not in {task.get_name() for task in asyncio.all_tasks()})
+    made = event(tenants[0])
+    await outbox.put(made)
+    (place / "what a spool is not").unlink()
+    place.rmdir()
+    outbox.start()
+    await outbox.flush(15)
+    assert stored(owner) == [made.id]
+    await outbox.close(5)
+    outbox.start()
+    assert "audit-outbox" not in {task.get_name() for task in asyncio.all_tasks()}

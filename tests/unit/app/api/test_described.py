@@ -12,8 +12,6 @@ from fastapi.routing import APIRoute
 from app.api.settings import ServiceSettings
 from app.main import ROUTERS, create_app
 
-OPEN = ("/health/live", "/health/ready", "/metrics")
-
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
@@ -21,8 +19,9 @@ def document() -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What hotels' programs and operators call; not what those who run the service ask it."""
     for path, methods in document["paths"].items():
-        if path not in OPEN:
+        if path.startswith("/v1/"):
             yield from ((f"{method} {path}", operation) for method, operation in methods.items())
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.api.settings import ServiceSettings, misspelled
+from app.api.settings import ServiceSettings
+from app.core.misspelled import misspelled_variables
 
 
 @pytest.fixture(autouse=True)
@@ -53,5 +54,5 @@ def test_the_database_is_itself_the_direct_one_but_behind_pgbouncer(monkeypatch:
 def test_misspelled_names_of_all_parts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRICS_TOKENS", "x")
     Path(".env").write_text("REDIS_TIMEOUTS=1\nPMS_BASE_ULR=http://x\nGRAFANA_TOKEN=x\n")
-    lines = misspelled(Path(".env"))
+    lines = misspelled_variables(Path(".env"), ServiceSettings)
     assert [line.rsplit(" ", 2)[1] for line in lines] == ["METRICS_TOKEN", "PMS_BASE_URL", "REDIS_TIMEOUT"]

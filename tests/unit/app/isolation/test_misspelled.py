@@ -39,10 +39,10 @@ def test_no_name_of_ours_is_taken_for_another() -> None:
 
 def test_environment_and_file_are_read_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
-    assert not [line for line in misspelled_variables(env_file) if "PASWORD" in line]
+    assert not [line for line in misspelled_variables(env_file, Settings) if "PASWORD" in line]
     env_file.write_text("POSTGRES_PASWORD='ocean-view-417'\nPOSTGRES_HOST=here\n")
     monkeypatch.setenv("POSTGRES_POOL_SZIE", "ocean-view-418")
-    lines = "\n".join(misspelled_variables(env_file))
+    lines = "\n".join(misspelled_variables(env_file, Settings))
     assert "POSTGRES_PASWORD" in lines
     assert "POSTGRES_POOL_SZIE" in lines
     assert "ocean-view" not in lines
