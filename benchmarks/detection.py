@@ -44,7 +44,6 @@ def _measure(server: PostgresServer) -> dict[str, Any]:
             named += [(time.monotonic(), tree.pid) for tree in trees if tree.victims == 2]
     load.join()
     waits = [_first(named, pid, moment) - moment for moment, pid in blocked]
-    watch.budget.finish()
     return {
         "trials": len(waits),
         "median": median(waits) * 1000,

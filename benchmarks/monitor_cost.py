@@ -27,23 +27,19 @@ from dbvitals.sandbox.ports import free_port
 from dbvitals.settings import PostgresTarget, Timeouts
 
 SIZES = (10, 100, 400)
-LOOKS, REFRESHES, ROUNDS = 60, 15, 7
+TIMES, ROUNDS = 15, 9
 """The cheapest round counts: others on the machine can only make it dearer."""
-
-INTERVAL_LOOKS = 40
-"""Cheap looks for each one with details: the defaults of --watch."""
 
 REFRESH = """\
 import json, sys
 from pgactivity.data import Data
 data = Data.pg_connect(**json.loads(sys.stdin.readline()))
-skip = sys.argv[2] == "skip"
+skip = sys.argv[1] == "skip"
 what = {"using_rds": False, "skip_db_size": skip, "skip_tempfile": skip, "skip_walreceiver": skip}
 information = None
 while True:
-    for _ in range(int(sys.argv[1])):
-        information = data.pg_get_server_information(prev_server_info=information, **what)
-        data.pg_get_activities(1)
+    information = data.pg_get_server_information(prev_server_info=information, **what)
+    data.pg_get_activities(1)
     print("ready", flush=True)
     if not sys.stdin.readline():
         break
@@ -52,6 +48,7 @@ while True:
 unless it is given --db-size --tempfiles --walreceiver."""
 
 Work = Callable[[], None]
+"""One time of it."""
 
 
 def run(*, full: bool) -> None:
@@ -72,56 +69,74 @@ def _measure(server: PostgresServer, size: int) -> dict[str, Any]:
             if number % 2 == 0:
                 connection.execute("begin")
                 connection.execute(b"select 1 /* " + b"a statement as long as they are " * 20 + b"*/")
-        look, details = _ours(server)
-        activity, whole, exporter = _pg_activity(server, "skip"), _pg_activity(server, "all"), _exporter(server)
-    watch = (look * INTERVAL_LOOKS + details) / (INTERVAL_LOOKS + 1)
+        work = {
+            **stack.enter_context(_ours(server)),
+            "pg_activity": stack.enter_context(_pg_activity(server, "skip")),
+            "its --db-size etc.": stack.enter_context(_pg_activity(server, "all")),
+            "exporter": stack.enter_context(_exporter(server)),
+        }
+        cost = _cheapest(server, work)
+    look = cost["look"]
     return {
         "PostgreSQL": server.major,
         "connections": size,
-        "look": look,
-        "details": details,
-        "watch, a look": watch,
-        "pg_activity": activity,
-        "its --db-size etc.": whole,
-        "exporter": exporter,
-        "pg_activity / look": activity / look,
-        "with --db-size etc.": whole / look,
-        "exporter / look": exporter / look,
-        "watch, % of a core": (look * 4 + details / 10) / 10,
+        **cost,
+        "watch, % of a core": (look * 4 + cost["details"] / 10) / 10,
+        "pg_activity / look": cost["pg_activity"] / look,
+        "with --db-size etc.": cost["its --db-size etc."] / look,
+        "exporter / look": cost["exporter"] / look,
     }
 
 
-def _ours(server: PostgresServer) -> tuple[float, float]:
+def _cheapest(server: PostgresServer, work: dict[str, Work]) -> dict[str, float]:
+    """Milliseconds of each for one time; by turns, so that whoever else is on the machine disturbs all alike."""
+    costs: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS):
+        for name, do in work.items():
+            before = _used(server)
+            for _ in range(TIMES):
+                do()
+            costs[name].append((_used(server) - before) / TIMES * 1000)
+    return {name: min(found) for name, found in costs.items()}
+
+
+@contextlib.contextmanager
+def _ours(server: PostgresServer) -> Iterator[dict[str, Work]]:
     parts = psycopg.conninfo.conninfo_to_dict(server.dsn())
     target = PostgresTarget(tuple(sorted((name, str(value)) for name, value in parts.items())))
     limits = ProbeLimits(long_query=30.0, leak=10.0)
     with open_activity(target, Timeouts(), PoolScope()) as reader:
 
         def look() -> None:
-            for _ in range(LOOKS):
-                reader.probe(limits, 0.0)
+            reader.probe(limits, 0.0)
 
         def details() -> None:
-            for _ in range(REFRESHES):
-                reader.everything()
+            reader.everything()
 
-        look()
-        details()
-        return _cost(server, look) / LOOKS, _cost(server, details) / REFRESHES
+        for _ in range(TIMES):
+            look()
+            details()
+        yield {"look": look, "details": details}
 
 
-def _pg_activity(server: PostgresServer, parts_read: str) -> float:
+def _absent() -> None:
+    """A peer that is not on this machine."""
+
+
+@contextlib.contextmanager
+def _pg_activity(server: PostgresServer, parts_read: str) -> Iterator[Work]:
     program = os.environ.get("PG_ACTIVITY") or shutil.which("pg_activity")
     if program is None:
-        return 0.0
+        yield _absent
+        return
     interpreter = Path(program).read_text(encoding="utf-8").splitlines()[0].removeprefix("#!")
-    command = [interpreter, "-c", REFRESH, str(REFRESHES), parts_read]
+    command = [interpreter, "-c", REFRESH, parts_read]
     parts = psycopg.conninfo.conninfo_to_dict(server.dsn())
     login = {name: parts[name] for name in ("host", "user", "password")}
     login |= {"port": int(parts["port"] or 0), "database": parts["dbname"]}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         _answer(process, json.dumps(login))
-        return _cost(server, lambda: _answer(process, "")) / REFRESHES
+        yield lambda: _answer(process, "")
 
 
 def _answer(process: "subprocess.Popen[str]", line: str) -> None:
@@ -133,31 +148,26 @@ def _answer(process: "subprocess.Popen[str]", line: str) -> None:
     assert process.stdout.readline() == "ready\n", "pg_activity failed"
 
 
-def _exporter(server: PostgresServer) -> float:
+@contextlib.contextmanager
+def _exporter(server: PostgresServer) -> Iterator[Work]:
     program = os.environ.get("PG_EXPORTER") or shutil.which("prometheus-postgres-exporter")
     if program is None:
-        return 0.0
+        yield _absent
+        return
     address = f"127.0.0.1:{free_port()}"
     environment = os.environ | {"DATA_SOURCE_NAME": f"{server.dsn()}?sslmode=disable"}
     command = [program, f"--web.listen-address={address}"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
             _scrape_until_it_answers(address)
-
-            def scrape() -> None:
-                for _ in range(REFRESHES):
-                    _scrape(address)
-
-            return _cost(server, scrape) / REFRESHES
+            yield lambda: _scrape(address)
         finally:
             process.terminate()
 
 
-def _scrape(address: str) -> bytes:
+def _scrape(address: str) -> None:
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
-        text: bytes = answer.read()
-    assert b"\npg_up 1\n" in text
-    return text
+        assert b"\npg_up 1\n" in answer.read()
 
 
 def _scrape_until_it_answers(address: str) -> None:
@@ -170,16 +180,6 @@ def _scrape_until_it_answers(address: str) -> None:
             time.sleep(0.1)
         else:
             return
-
-
-def _cost(server: PostgresServer, work: Work) -> float:
-    """Milliseconds of processor that all of the server's processes used meanwhile, those that ended included."""
-    costs = []
-    for _ in range(ROUNDS):
-        before = _used(server)
-        work()
-        costs.append(_used(server) - before)
-    return min(costs) * 1000
 
 
 def _used(server: PostgresServer) -> float:

@@ -64,7 +64,6 @@ def _measure(server: PostgresServer, duration: float) -> dict[str, Any]:
             (event.probe.seconds, event.probe.active or 0) for event in watch.events() if isinstance(event, Looked)
         ]
         load.join()
-    watch.budget.finish()
     seen = {f"every {period:g} s": sum(_seen(burst, _thin(looks, period)) for burst in bursts) for period in PERIODS}
     return {**seen, "looks": len(looks), "server, % of a core": (watch.budget.server_seconds or 0.0) / duration * 100}
 

@@ -7,11 +7,18 @@ from typing import Any
 
 import msgspec
 
+from dbvitals.analyse.connection_report import ConnectionReport
 from dbvitals.analyse.index_report import IndexReport
+from dbvitals.analyse.keyspace_report import CacheReport
 from dbvitals.output import to_json, write
 
 REPORTS: dict[str, tuple[type, str]] = {
     "index_analysis": (IndexReport, "What `dbvitals indexes` writes to .playbook/index_analysis.json"),
+    "connection_pool_report": (
+        ConnectionReport,
+        "What `dbvitals connections` writes to .playbook/connection_pool_report.json",
+    ),
+    "redis_analysis": (CacheReport, "What `dbvitals cache` writes to .playbook/redis_analysis.json"),
 }
 """File name, type and title of each report."""
 

@@ -19,6 +19,8 @@ BUG = 70
 
 _COMMANDS = {
     "indexes": "dbvitals.cli.indexes",
+    "connections": "dbvitals.cli.connections",
+    "cache": "dbvitals.cli.cache",
     "expected": "dbvitals.cli.expected",
     "sandbox": "dbvitals.cli.sandbox",
 }

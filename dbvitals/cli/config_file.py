@@ -10,11 +10,20 @@ from typing import Any
 
 import msgspec
 
+from dbvitals.analyse.connection_thresholds import ConnectionThresholds
+from dbvitals.analyse.keyspace_thresholds import CacheThresholds
 from dbvitals.analyse.thresholds import IndexThresholds
 from dbvitals.errors import UsageError
 
 OWN_FILE = "dbvitals.toml"
 PROJECT_FILE = "pyproject.toml"
+
+_TABLES: dict[str, type] = {
+    "indexes": IndexThresholds,
+    "connections": ConnectionThresholds,
+    "cache": CacheThresholds,
+}
+"""The tables of thresholds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,12 @@ class Config:
     expectations: str | None = None
     expected_sql: str | None = None
     expected_snapshot: str | None = None
+    pool_size: int | None = None
+    max_overflow: int | None = None
     indexes: IndexThresholds = dataclasses.field(default_factory=IndexThresholds)
+    connections: ConnectionThresholds = dataclasses.field(default_factory=ConnectionThresholds)
+    cache: CacheThresholds = dataclasses.field(default_factory=CacheThresholds)
+    key_separators: str = ":"
 
     def connection(self) -> dict[str, str | None]:
         """Give the keys that say where to connect, as text."""
@@ -95,8 +109,9 @@ def _tool_table(document: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _convert(table: dict[str, Any], path: Path) -> Config:
     _refuse_unknown(table, Config, path, "")
-    if isinstance(indexes := table.get("indexes"), dict):
-        _refuse_unknown(indexes, IndexThresholds, path, "indexes.")
+    for name, kind in _TABLES.items():
+        if isinstance(thresholds := table.get(name), dict):
+            _refuse_unknown(thresholds, kind, path, f"{name}.")
     try:
         return _sane(msgspec.convert(table, Config), path)
     except msgspec.ValidationError as error:
@@ -107,9 +122,10 @@ def _convert(table: dict[str, Any], path: Path) -> Config:
 
 def _sane(config: Config, path: Path) -> Config:
     """Refuse thresholds below zero, and the NaN and infinity that TOML knows."""
-    for name, value in dataclasses.asdict(config.indexes).items():
-        if not 0 <= value < math.inf:
-            raise UsageError(f"{path}: indexes.{name} = {value} makes no sense", mend="give a number from 0 up")
+    for table in _TABLES:
+        for name, value in dataclasses.asdict(getattr(config, table)).items():
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{path}: {table}.{name} = {value} makes no sense", mend="give a number from 0 up")
     return config
 
 

@@ -14,15 +14,16 @@ T = TypeVar("T")
 
 def read_snapshot(path: Path) -> CatalogSnapshot:
     """Read what `--save` wrote. Raises UsageError when it is something else, or of another version."""
-    return _read(path, CatalogSnapshot, "snapshot", "snapshot_version", SNAPSHOT_VERSION)
+    return read_as(path, CatalogSnapshot, "snapshot", "snapshot_version", SNAPSHOT_VERSION)
 
 
 def read_index_report(path: Path) -> IndexReport:
     """Read an index report. Raises UsageError when it is something else, or of another version."""
-    return _read(path, IndexReport, "index report", "schema_version", SCHEMA_VERSION)
+    return read_as(path, IndexReport, "index report", "schema_version", SCHEMA_VERSION)
 
 
-def _read(path: Path, kind: type[T], name: str, key: str, wanted: str) -> T:
+def read_as(path: Path, kind: type[T], name: str, key: str, wanted: str) -> T:
+    """Read a file of one kind, whose `key` holds its version. Raises UsageError when it is something else."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from app.db.migrate import upgrade
-from dbvitals.sandbox import PostgresServer
+from dbvitals.sandbox import PostgresServer, RedisServer
 from tests.acceptance.cli.conftest import bare_environment, server
 from tests.acceptance.docs.markdown import PAGES, ROOT, Block, shell_blocks
 
@@ -22,6 +22,7 @@ __all__ = ["server"]
 
 BLOCKS = shell_blocks()
 DATABASE = "agente_hotel"
+SCRIPTS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").iterdir() if path.is_file())
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Checkout:
 
     folder: Path
     server: PostgresServer
+    redis: RedisServer
 
     def run(self, command: str) -> "subprocess.CompletedProcess[str]":
         """In a shell; the documents' 5432 stands for the port that is free here."""
@@ -51,6 +53,9 @@ class Checkout:
             "POSTGRES_USER": "postgres",
             "POSTGRES_PASSWORD": str(password),
             "POSTGRES_DB": DATABASE,
+            "REDIS_HOST": self.redis.host,
+            "REDIS_PORT": str(self.redis.port),
+            "REDIS_PASSWORD": self.redis.password,
             "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder / "home"),
             "XDG_STATE_HOME": str(self.folder / "home/state"),
@@ -71,25 +76,25 @@ def hotel(server: PostgresServer) -> Iterator[PostgresServer]:
         connection.execute("DROP ROLE reader")
 
 
-def make_checkout(folder: Path, hotel: PostgresServer) -> Checkout:
+def make_checkout(folder: Path, hotel: PostgresServer, redis: RedisServer) -> Checkout:
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    for name in ("pyproject.toml", "app/db/expected.json", "scripts/validate_indexes.sh"):
+    for name in ("pyproject.toml", "app/db/expected.json", *SCRIPTS):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
-    return Checkout(folder, hotel)
+    return Checkout(folder, hotel, redis)
 
 
 @pytest.fixture(scope="module")
-def older(hotel: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def older(hotel: PostgresServer, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A report of last week, or so."""
-    made = make_checkout(tmp_path_factory.mktemp("older"), hotel)
+    made = make_checkout(tmp_path_factory.mktemp("older"), hotel, redis_server)
     assert made.run("dbvitals indexes --quiet --output last_week.json").returncode == 0
     return (made.folder / "last_week.json").read_bytes()
 
 
 @pytest.fixture
-def checkout(hotel: PostgresServer, older: bytes, tmp_path: Path) -> Iterator[Checkout]:
-    made = make_checkout(tmp_path, hotel)
+def checkout(hotel: PostgresServer, redis_server: RedisServer, older: bytes, tmp_path: Path) -> Iterator[Checkout]:
+    made = make_checkout(tmp_path, hotel, redis_server)
     (tmp_path / ".playbook").mkdir()
     for name in ("last_week.json", ".playbook/index_analysis.json"):
         (tmp_path / name).write_bytes(older)

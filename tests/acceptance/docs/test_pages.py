@@ -11,7 +11,10 @@ from dbvitals.cli import commands
 from dbvitals.cli.config_file import Config
 from tests.acceptance.docs.markdown import PAGES, ROOT, anchors, links
 
-GUIDE = "".join((ROOT / "docs" / name).read_text() for name in ("guide.md", "settings.md", "sandbox.md"))
+GUIDE = "".join(
+    (ROOT / "docs" / name).read_text()
+    for name in ("guide.md", "settings.md", "sandbox.md", "cache.md", "connections.md")
+)
 
 VARIABLE = re.compile(r"""["']((?:PG|POSTGRES_|DBVITALS_|XDG_|REDIS_)[A-Z_]+|NO_COLOR|COLUMNS|TERM)["']""")
 NO_VARIABLES = {"PG_VERSION"}

@@ -1,0 +1,60 @@
+"""Joins what an application says of its connections with what the server shows of its sessions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from dbvitals.analyse.connection_report import HeldBy
+from dbvitals.snapshot_activity import PgBouncerLink, PgBouncerSnapshot, Session
+from dbvitals.snapshot_pool import HeldConnection, PoolObservation
+
+
+def code_sites(
+    observations: Sequence[PoolObservation], bouncers: Sequence[PgBouncerSnapshot], sessions: Iterable[Session]
+) -> dict[int, HeldBy]:
+    """Who has which session checked out, by process id.
+
+    Behind PgBouncer the process id that a client knows is made up: there the client's port leads to the session.
+    """
+    pids = {session.pid for session in sessions}
+    links = _links_by_port(bouncers)
+    found: dict[int, HeldBy] = {}
+    for observation in observations:
+        for held in observation.connections:
+            pid = _session_of(held, links, pids)
+            if pid in pids:
+                found[pid] = HeldBy(
+                    application=observation.application,
+                    process=observation.process,
+                    seconds=held.seconds,
+                    site=held.site,
+                    callers=held.callers,
+                    route=held.route,
+                    tenant_hash=held.tenant_hash,
+                )
+    return found
+
+
+def _links_by_port(bouncers: Sequence[PgBouncerSnapshot]) -> Mapping[int, list[PgBouncerLink]]:
+    links: dict[int, list[PgBouncerLink]] = defaultdict(list)
+    for bouncer in bouncers:
+        for link in bouncer.links:
+            links[link.client_port].append(link)
+    return links
+
+
+def _session_of(held: HeldConnection, links: Mapping[int, list[PgBouncerLink]], pids: set[int]) -> int:
+    """The process id, or 0. Two clients of different machines may have the same port: then it is not known."""
+    if held.local_port is not None and held.local_port in links:
+        candidates = {link.server_pid for link in links[held.local_port]} & pids
+        return candidates.pop() if len(candidates) == 1 else 0
+    return held.backend_pid or 0
+
+
+def via_pgbouncer(bouncers: Sequence[PgBouncerSnapshot]) -> dict[int, str]:
+    """The client of a PgBouncer that uses a session right now, by process id."""
+    return {
+        link.server_pid: f"{link.client_address}:{link.client_port}"
+        + (f" ({link.application_name})" if link.application_name else "")
+        for bouncer in bouncers
+        for link in bouncer.links
+    }

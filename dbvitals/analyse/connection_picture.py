@@ -1,0 +1,113 @@
+"""Everything that the rules about connections look at, and the words and figures that they share."""
+
+from dataclasses import dataclass
+
+from dbvitals.analyse.connection_report import Blocker, Connection, Fleet, Sighting, Summary
+from dbvitals.analyse.connection_thresholds import ConnectionThresholds
+from dbvitals.analyse.fleet import PoolConfig
+from dbvitals.analyse.session_text import IDLE_IN_TRANSACTION
+from dbvitals.analyse.termination import ending_statement
+from dbvitals.model import Action, Evidence, Ref
+from dbvitals.snapshot_activity import ActivityServer, HorizonHolder, PgBouncerSnapshot, PreparedTransaction
+from dbvitals.snapshot_pool import PoolObservation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Everything that the rules look at. `server` is None when it had no connection left to be looked at with."""
+
+    server: ActivityServer | None
+    summary: Summary
+    pool: PoolConfig
+    thresholds: ConnectionThresholds
+    connections: tuple[Connection, ...] = ()
+    blocking: tuple[Blocker, ...] = ()
+    fleet: Fleet | None = None
+    prepared: tuple[PreparedTransaction, ...] = ()
+    horizon: tuple[HorizonHolder, ...] = ()
+    bouncers: tuple[PgBouncerSnapshot, ...] = ()
+    observations: tuple[PoolObservation, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def long_running(self) -> tuple[Connection, ...]:
+        """Queries that run for too long, longest first."""
+        found = [c for c in self.connections if (c.query_seconds or 0.0) > self.thresholds.long_query_seconds]
+        return tuple(sorted(found, key=lambda c: (-(c.query_seconds or 0.0), c.pid)))
+
+    @property
+    def idle_in_transaction(self) -> tuple[Connection, ...]:
+        """Open transactions that do nothing, aborted ones included, longest first."""
+        found = [c for c in self.connections if c.state in IDLE_IN_TRANSACTION]
+        return tuple(sorted(found, key=lambda c: (-(c.state_seconds or 0.0), c.pid)))
+
+    @property
+    def utilization(self) -> float | None:
+        """The higher of now and the watch's peak."""
+        seen = (self.summary.pool_utilization_percent, self.summary.peak_utilization_percent)
+        return max((percent for percent in seen if percent is not None), default=None)
+
+
+def is_warm(picture: Picture) -> bool:
+    """Whether the pool is full of connections that wait for work: nobody waits for one."""
+    busy, pending = picture.summary.pool_busy_percent, picture.summary.waiting_connections
+    return busy is not None and busy <= picture.thresholds.utilization_medium_percent and not pending
+
+
+def warm_or_exhausted(picture: Picture) -> str:
+    """Which of the two utilisations is bad."""
+    busy, pending = picture.summary.pool_busy_percent, picture.summary.waiting_connections
+    if pending:
+        return f"{pending} wait for one: the pool is exhausted"
+    if busy is None:
+        return "how many of them are busy cannot be seen"
+    if is_warm(picture):
+        return f"only {busy:g} % of the capacity is busy: the pool is warm, not exhausted"
+    return f"{busy:g} % of the capacity is busy: the pool is about to be exhausted"
+
+
+def site_words(connection: Connection) -> str:
+    """Where the application took the connection, if it told."""
+    held = connection.held_by
+    if held is None or held.site is None:
+        return ""
+    return f", checked out at {held.site}" + (f" by {held.route}" if held.route else "")
+
+
+def ref(kind: str, name: str) -> Ref:
+    """Name a thing that is no relation."""
+    return Ref(kind=kind, schema="", name=name)
+
+
+def session_ref(connection: Connection) -> Ref:
+    """Name a session."""
+    return ref("session", f"pid {connection.pid}")
+
+
+def seconds(name: str, value: float | None) -> Evidence:
+    """A span as evidence."""
+    return Evidence(name=name, value=value, unit="seconds")
+
+
+def number(name: str, value: float | None, unit: str = "connections") -> Evidence:
+    """A count as evidence."""
+    return Evidence(name=name, value=value, unit=unit)
+
+
+def ending_action(connection: Connection) -> Action | None:
+    """How to end what a session does."""
+    return ending(ending_statement(connection))
+
+
+def ending(statement: str | None) -> Action | None:
+    """How to run a statement that ends something; None without one."""
+    if statement is None:
+        return None
+    return Action(
+        summary="end it, if it is still the same one; pg_signal_backend is needed",
+        statement=statement,
+        lock="none",
+        takes="milliseconds; its work is rolled back",
+        reversible=False,
+    )

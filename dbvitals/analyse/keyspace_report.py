@@ -1,0 +1,170 @@
+"""The report of `dbvitals cache`: the sections of .playbook/redis_analysis.json, as specified in docs/schemas."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Struct
+
+from dbvitals.model import Finding, Recommendation, Severity, Skipped, Target, Tool
+
+SCHEMA_VERSION = "1.0"
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time, with its offset: RFC 3339 in JSON."""
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """What the counters of `summary` cover: since the server's start, a window, or since a saved snapshot.
+
+    `own_hits` and `own_misses` were caused by dbvitals within it, and are subtracted. `unusable` names nodes whose
+    counters were reset, or that failed over, so that they are left out.
+    """
+
+    source: Literal["start", "window", "saved"]
+    since: Moment | None
+    seconds: float | None
+    own_hits: int
+    own_misses: int
+    unusable: tuple[str, ...]
+
+
+class CoverageReport(Struct, frozen=True, kw_only=True):
+    """How much was seen. `error_percent`: half of the 95 % interval of the shares of memory, in percent points.
+
+    `confidence` says in words whether the figures may be trusted. `keys_before` and `keys_after` are DBSIZE: what was
+    born in between, and what vanished, may be missing. `gone` vanished between SCAN and the look at the key.
+    """
+
+    mode: Literal["full", "sample", "rdb"]
+    method: Literal["script", "pipeline", "file"]
+    keys_seen: int
+    keys_before: int
+    keys_after: int
+    gone: int
+    confidence: str
+    error_percent: float
+    seconds: float
+    seconds_on_server: float | None
+    slowed_down: int
+
+
+class CacheSummary(Struct, frozen=True, kw_only=True):
+    """The guide's figures. `hit_ratio` is 0..1, None when there were no reads, with its 95 % interval."""
+
+    hit_ratio: float | None
+    hit_ratio_interval: tuple[float, float] | None
+    hits: int
+    misses: int
+    window: Window
+    total_keys: int
+    keys_without_ttl: int
+    evicted_keys: int
+    expired_keys: int
+    used_memory_bytes: int
+    maxmemory_bytes: int
+    maxmemory_policy: str
+    coverage: CoverageReport
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """`measured_bytes` is the sum over all keys (MEMORY USAGE), `keyspace_bytes` what the server says that they take.
+
+    `unaccounted_bytes` is the difference: hash tables, TTL entries, and what samples of collections have missed.
+    """
+
+    measured_bytes: int
+    keyspace_bytes: int | None
+    unaccounted_bytes: int | None
+
+
+class Ttl(Struct, frozen=True, kw_only=True):
+    """Seconds that are left, over keys that have a TTL; percentiles are right within 3 %."""
+
+    avg: float | None
+    min: float | None
+    max: float | None
+    p50: float | None
+    p99: float | None
+
+
+class LargeKey(Struct, frozen=True, kw_only=True):
+    """A large key. Its name is masked unless --show-keys; `samples` elements were measured."""
+
+    key: str
+    memory_bytes: int
+    type: str | None
+    encoding: str | None
+    samples: int
+
+
+class PatternReport(Struct, frozen=True, kw_only=True):
+    """All keys of one pattern. `types` and `encodings` are shares 0..1 of a sample of its keys.
+
+    `family` is the declared pattern whose expectation holds. `hit_ratio` comes from the service's own counters, None
+    where there are none; `misses` from them or from notifications. `memory_error_percent` is that of a sample.
+    """
+
+    pattern: str
+    description: str
+    family: str | None
+    count: int
+    ttl: Ttl
+    no_ttl: int
+    expiring_fields_percent: float
+    memory_bytes: int
+    memory_percent: float
+    memory_error_percent: float | None
+    types: dict[str, float]
+    encodings: dict[str, float]
+    largest_keys: tuple[LargeKey, ...]
+    sample_keys: tuple[str, ...]
+    hit_ratio: float | None
+    hits: int | None
+    misses: int | None
+    never_read_percent: float | None
+
+
+class TenantReport(Struct, frozen=True, kw_only=True):
+    """What one tenant has of the keys whose names carry one; the name is masked unless --show-keys."""
+
+    tenant: str
+    keys: int
+    memory_bytes: int
+    memory_percent: float
+
+
+class NodeReport(Struct, frozen=True, kw_only=True):
+    """A server that was looked at."""
+
+    name: str
+    role: Literal["primary", "replica"]
+    version: str
+    uptime_seconds: int
+    used_memory_bytes: int
+    maxmemory_bytes: int
+    maxmemory_policy: str
+    fragmentation_ratio: float | None
+
+
+class CacheReport(Struct, frozen=True, kw_only=True):
+    """The whole report. Declared patterns come first, then discovered ones by memory, then `other`."""
+
+    schema_version: str
+    tool: Tool
+    generated_at: Moment
+    duration_seconds: float
+    target: Target
+    summary: CacheSummary
+    memory: Memory
+    nodes: tuple[NodeReport, ...]
+    patterns: tuple[PatternReport, ...]
+    tenants: tuple[TenantReport, ...]
+    findings: tuple[Finding, ...]
+    recommendations: tuple[Recommendation, ...]
+    incomplete: tuple[Skipped, ...]
+
+    @property
+    def worst(self) -> Severity | None:
+        """The severity of the worst finding, None when there is none."""
+        return min((finding.severity for finding in self.findings), key=lambda s: s.rank, default=None)

@@ -1,0 +1,112 @@
+"""Names of keys: folded into patterns, masked, and written as text that can be read back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.expectations import FAMILIES
+from dbvitals.analyse.key_names import bytes_of, text_of
+from dbvitals.analyse.key_patterns import Folding
+from dbvitals.expect import KeyFamily
+
+FOLDING = Folding(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern"),
+    [
+        (b"session:9f8a7b6c", "session:*"),
+        (b"session:", "session:*"),
+        (b"SESSION:12", "SESSION:<n>"),
+        (b"locksmith", "locksmith"),
+        (b"lock", "lock"),
+        (b"rate_limit:7:a", "rate_limit:*"),
+        (b"hotel012:availability:2026-11-01", "*:availability:*"),
+        (b"eu:hotel012:app:lock:7", "*:lock:*"),
+        (b"a:b:c:d:session:4", "a:b:c:d:session:<n>"),
+        (b"{hotel12}:session:4", "*:session:*"),
+        (b"{session:12}", "session:*"),
+        (b"session:{12}:cart", "session:*"),
+        (b"{user1000}.following", "{user<n>}.following"),
+        (b"", "<empty>"),
+        (b"*", "\\*"),
+        (b":leading", ":leading"),
+        (b":session:1", ":session:<n>"),
+        (b"order:12345", "order:<n>"),
+        (b"order:2026-11-23:7", "order:<n>-<n>-<n>:<n>"),
+        (b"cart:550e8400-e29b-41d4-a716-446655440000", "cart:<uuid>"),
+        (b"cart:550e8400e29b41d4a716446655440000", "cart:<hex>"),
+        (b"cart:01ARZ3NDEKTSV4RRFFQ69G5FAV:x", "cart:<id>:x"),
+        (b"cafe:deadbeef", "cafe:deadbeef"),
+        (b"mail:guest.one@example.org", "mail:<email>"),
+        (b"wa:34600112233@c.us", "wa:<email>"),
+        (b"wa:+34 600 112 233", "wa:<phone>"),
+        (b"bin:\xff\x00:1", "bin:<bytes>:<n>"),
+        ("habitación:ñ".encode(), "<bytes>:<bytes>"),
+        (b"note:" + b"x" * 41, "note:<long>"),
+        (b"x:" * 100, "x:" * 64 + "*"),
+    ],
+)
+def test_a_name_is_folded_to_its_pattern_trap_17_18(key: bytes, pattern: str) -> None:
+    assert FOLDING.pattern_of(key) == pattern
+
+
+def test_the_longest_declared_prefix_wins() -> None:
+    folding = Folding([KeyFamily(pattern=pattern, description="") for pattern in ("pms:*", "pms:cache:*", "pm*")])
+    assert [folding.pattern_of(key) for key in (b"pms:cache:1", b"pms:1", b"pm7")] == ["pms:cache:*", "pms:*", "pm*"]
+
+
+@pytest.mark.parametrize("pattern", ["*", "session", "a*b*", "a[b]*", "a?*", "a\\*"])
+def test_a_family_is_a_literal_beginning(pattern: str) -> None:
+    with pytest.raises(ValueError, match="no family of keys"):
+        KeyFamily(pattern=pattern, description="")
+
+
+def test_which_expectation_holds_for_a_pattern() -> None:
+    assert FOLDING.family_of("session:*") == "session:*"
+    assert FOLDING.family_of("*:session:*") == "session:*"
+    assert FOLDING.family_of("order:<n>") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "tenant"),
+    [(b"lock:7:room", b"7"), (b"eu:lock:{9}:x", b"9"), (b"{lock:8}", b"8"), (b"lock:", None), (b"session:7:x", None)],
+)
+def test_the_tenant_in_a_name(key: bytes, tenant: bytes | None) -> None:
+    assert FOLDING.tenant_of(key) == tenant
+
+
+@pytest.mark.parametrize(
+    ("key", "masked"),
+    [
+        (b"session:9f8a7b6c5d4e3f2a", b"session:9f8a..."),
+        (b"availability:7:2026-11-23", b"availability:7:2026-11-23"),
+        (b"phone:34600112233", b"phone:<n>"),
+        (b"mail:guest@example.org", b"mail:<email>"),
+        (b"wa:+34 600 112 233", b"wa:<phone>"),
+        (b"guest:Juan Perez", b"guest:<text>"),
+        (b"bin:\xff", b"bin:<bytes>"),
+        (b"cart:550e8400-e29b-41d4-a716-446655440000", b"cart:550e..."),
+    ],
+)
+def test_a_name_is_masked(key: bytes, masked: bytes) -> None:
+    assert FOLDING.masked(key) == masked
+
+
+@given(st.binary(max_size=200))
+def test_any_name_folds_to_printable_ascii_and_masks_to_it(key: bytes) -> None:
+    assert FOLDING.pattern_of(key).isprintable()
+    assert FOLDING.pattern_of(key).isascii()
+    assert len(FOLDING.pattern_of(key)) < 1_000
+    assert text_of(FOLDING.masked(key)).isprintable()
+
+
+@given(st.binary(max_size=60))
+def test_text_of_a_name_can_be_read_back_and_printed_trap_16(key: bytes) -> None:
+    assert bytes_of(text_of(key)) == key
+    assert text_of(key).isprintable()
+
+
+def test_text_shows_what_can_be_read() -> None:
+    assert text_of("ñ 😀".encode()) == "ñ 😀"
+    assert text_of(b"a\\b\n\xff\x1b[31m") == "a\\\\b\\x0a\\xff\\x1b[31m"
