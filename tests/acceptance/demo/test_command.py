@@ -53,10 +53,18 @@ def test_it_analyses_its_own_servers_and_leaves_only_the_report(tmp_path: Path) 
     with demo(tmp_path) as process:
         _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    assert "report: .playbook/index_analysis.json" in said.splitlines()
+    for report in ("connection_pool_report", "index_analysis", "redis_analysis"):
+        assert f"report: .playbook/{report}.json" in said.splitlines()
     assert re.search(r"^in all: \d+\.\d s \(", said, re.MULTILINE)
-    report = json.loads((tmp_path / ".playbook" / "index_analysis.json").read_bytes())
-    assert report["summary"]["missing_indexes"] > 0
+    indexes, pool, cache = (
+        json.loads((tmp_path / ".playbook" / f"{name}.json").read_bytes())
+        for name in ("index_analysis", "connection_pool_report", "redis_analysis")
+    )
+    assert indexes["summary"]["missing_indexes"] > 0
+    assert pool["summary"]["total_connections"] > 0
+    assert pool["incomplete"] == []
+    assert cache["summary"]["total_keys"] > 100
+    assert cache["summary"]["hits"] > 100
     assert [path.name for path in tmp_path.glob("dbvitals-*")] == []
 
 
