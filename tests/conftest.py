@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import psycopg
 import pytest
@@ -47,18 +48,24 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
 
 
-MakeDatabase = Callable[[PostgresServer], str]
+class MakeDatabase(Protocol):
+    """Makes a database on a server, a copy of another one, and gives its DSN."""
+
+    def __call__(self, server: PostgresServer, template: str = "template0") -> str: ...
+
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture
 def make_database() -> Iterator[MakeDatabase]:
-    """A function that makes an empty database on a server and gives its DSN; it goes with the test."""
+    """A function that makes databases, empty ones where nothing else is said; they go with the test."""
     made: list[tuple[PostgresServer, sql.Identifier]] = []
 
-    def make(server: PostgresServer) -> str:
+    def make(server: PostgresServer, template: str = "template0") -> str:
         name = f"test_{os.getpid()}_{next(_numbers)}"
-        _execute(server, sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+        names = map(sql.Identifier, (name, template))
+        _execute(server, sql.SQL("create database {} template {}").format(*names))
         made.append((server, sql.Identifier(name)))
         return server.dsn(name)
 

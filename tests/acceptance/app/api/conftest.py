@@ -8,13 +8,14 @@ import redis
 from dbvitals.sandbox import PostgresServer, RedisServer
 from tests.conftest import MakeDatabase
 from tests.integration.app.hotel import Hotel, Owner, open_hotel
+from tests.integration.app.migrated import template
 from tests.integration.app.resilience.conftest import pms, pms_server  # noqa: F401
 
 
 @pytest.fixture
 def hotel(pg18: PostgresServer, make_database: MakeDatabase, connect: Callable[[str], Owner]) -> Hotel:
     """On one server: what is tested here is the process, and the routes are tested on both."""
-    dsn = make_database(pg18)
+    dsn = make_database(pg18, template(pg18))
     return open_hotel(dsn, connect(dsn))
 
 

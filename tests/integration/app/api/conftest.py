@@ -12,6 +12,7 @@ from app.core.logging import without_values
 from dbvitals.sandbox import RedisServer
 from tests.integration.app.api.ground import GUEST, House, furnish, program_of, running, settings_of
 from tests.integration.app.hotel import Hotel, Owner, open_hotel
+from tests.integration.app.migrated import migrated_database  # noqa: F401 -- a fixture
 from tests.integration.app.resilience.conftest import pms, pms_server  # noqa: F401
 from tests.integration.app.resilience.ground import Pms
 

@@ -13,6 +13,7 @@ from app.core.database import Database
 from app.core.ids import uuid7
 from app.core.settings import Settings
 from app.db.migrate import upgrade
+from tests.integration.app.migrated import migrated_database  # noqa: F401 -- a fixture
 
 Connection = psycopg.Connection[tuple[object, ...]]
 LOGINS = {"audit_test_service": "hotel_service", "audit_test_admin": "hotel_admin"}

@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from app.core.database import Database
 from tests.integration.app.hotel import Hotel, Owner, open_hotel
+from tests.integration.app.migrated import migrated_database  # noqa: F401 -- a fixture
 
 
 @pytest.fixture

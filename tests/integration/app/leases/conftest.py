@@ -9,6 +9,7 @@ import pytest_asyncio
 from app.core.database import Database
 from app.services.leases import Leases
 from tests.integration.app.hotel import Hotel, open_hotel
+from tests.integration.app.migrated import migrated_database  # noqa: F401 -- a fixture
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

@@ -19,6 +19,7 @@ from app.core.redis import Keys, RedisClient, RedisSettings
 from app.services.tenant_resolver import TenantResolver
 from dbvitals.sandbox import RedisServer
 from tests.integration.app.hotel import Hotel, open_hotel
+from tests.integration.app.migrated import migrated_database  # noqa: F401 -- a fixture
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

@@ -11,6 +11,7 @@ import redis
 
 from dbvitals.sandbox import RedisServer
 from tests.integration.app.hotel import Hotel, open_hotel
+from tests.integration.app.migrated import migrated_database  # noqa: F401 -- a fixture
 from tests.integration.app.resilience.ground import Pms, running_pms
 from tests.integration.app.services.front import PHONE, Front, front, set_up_pms
 
