@@ -35,7 +35,7 @@ Documented = Annotated[object, Depends(documented)]
 async def parts_of(request: Request) -> Parts:
     """The service's parts."""
     parts = request.app.state.parts
-    assert isinstance(parts, Parts)  # noqa: S101
+    assert isinstance(parts, Parts)  # noqa: S101 - for the type checker
     return parts
 
 

@@ -29,7 +29,7 @@ class Ready(BaseModel):
 async def readiness_of(request: Request) -> Readiness:
     """The one of this process."""
     readiness = request.app.state.readiness
-    assert isinstance(readiness, Readiness)  # noqa: S101
+    assert isinstance(readiness, Readiness)  # noqa: S101 - for the type checker
     return readiness
 
 

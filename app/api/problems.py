@@ -128,7 +128,7 @@ def _retry_after(error: AppError) -> dict[str, str]:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     """Say what is wrong and where, and leave out what was sent."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - for the type checker
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
         return Problem(request, HTTPStatus.BAD_REQUEST, "the body is not JSON")
@@ -141,7 +141,7 @@ def _place(location: tuple[object, ...]) -> str:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)  # noqa: S101 - for the type checker
     return Problem(request, error.status_code, error.detail, headers=error.headers)
 
 

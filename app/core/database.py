@@ -38,7 +38,7 @@ class ReadSession(AsyncSession):
     def scope(self) -> TenantScope:
         """For whom this transaction is."""
         found = self.info["scope"]
-        assert isinstance(found, TenantScope)  # noqa: S101
+        assert isinstance(found, TenantScope)  # noqa: S101 - for the type checker
         return found
 
 

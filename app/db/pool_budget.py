@@ -15,7 +15,7 @@ LIMITS = text(read_sql("connection_limits.sql"))
 log = logging.getLogger(__name__)
 
 
-class PoolBudgetExceeded(AppError):  # noqa: N818
+class PoolBudgetExceeded(AppError):  # noqa: N818 - named by what it says
     """The pools could ask for more connections than the server has; the message says how many, and of what."""
 
 

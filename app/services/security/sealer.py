@@ -50,7 +50,7 @@ class Pile:
         """Put a row on top; the second of its values is its id."""
         digest = hashlib.sha256(canonical(row)).digest()
         key = row[1]
-        assert isinstance(key, UUID)  # noqa: S101
+        assert isinstance(key, UUID)  # noqa: S101 - for the type checker
         self.digest.update(digest)
         self.leaves += key.bytes + digest[:DIGEST_BYTES]
         self.ids.append(key)
