@@ -1,12 +1,12 @@
 """What it takes to resolve an identifier at each level, against the plainest way to ask the same server.
 
 Memory: the whole call. Redis: against GET of the same keys by redis-py. PostgreSQL: against the same probe of the
-index by asyncpg's pool, as the tables' owner. Each pair takes turns, one call at a time; medians of
-the quietest turn, since the machine may be busy with other things.
+index by asyncpg's pool, as the tables' owner. Each pair takes turns, one call at a time. A shared machine is faster in
+one second than in the next: times are those of the quietest turn, and a ratio is the median of the ratios of turns that
+followed each other.
 """
 
 import asyncio
-import math
 import random
 import statistics
 import time
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import psycopg
+import uvloop
 from prometheus_client import CollectorRegistry
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
@@ -59,7 +60,7 @@ def run(*, full: bool) -> None:
     with start_redis() as redis:
         for binaries in find_all_postgres():
             with start_postgres(binaries) as server:
-                rows.append(asyncio.run(_measure(server, redis.url, calls=400 if full else 100)))
+                rows.append(uvloop.run(_measure(server, redis.url, calls=400 if full else 100)))
     show("resolve", "Resolving an identifier, microseconds a call (median of the quietest turn)", rows)
 
 
@@ -80,9 +81,9 @@ async def _measure(server: PostgresServer, redis_url: str, calls: int) -> dict[s
     for phone in phones:
         assert isinstance(await warm.resolve(phone, "phone"), UUID)
     names = [from_redis._key(key) for key in warm._cache._known]  # noqa: SLF001 -- to read the same keys
-    (memory,) = await _compare(calls, (phones, _asking(warm)))
-    redis_level, get = await _compare(calls, (phones, _asking(from_redis)), (names, plain.get))
-    postgres_level, fetch = await _compare(
+    memory = await _turns(calls, (phones, _asking(warm)))
+    redis_turns = await _turns(calls, (phones, _asking(from_redis)), (names, plain.get))
+    postgres_turns = await _turns(
         calls, (phones, _asking(from_postgres)), (phones, lambda phone: pool.fetchval(PLAIN, phone))
     )
     for task in following:
@@ -94,13 +95,11 @@ async def _measure(server: PostgresServer, redis_url: str, calls: int) -> dict[s
     await database.close()
     return {
         "PostgreSQL": server.major,
-        "memory": memory,
-        "Redis": redis_level,
-        "GET": get,
-        "Redis / GET": redis_level / get,
-        "database": postgres_level,
-        "fetchval": fetch,
-        "database / fetchval": postgres_level / fetch,
+        "memory": _quietest(memory)[0],
+        **dict(zip(("Redis", "GET"), _quietest(redis_turns), strict=True)),
+        "Redis / GET": _ratio(redis_turns),
+        **dict(zip(("database", "fetchval"), _quietest(postgres_turns), strict=True)),
+        "database / fetchval": _ratio(postgres_turns),
     }
 
 
@@ -108,15 +107,25 @@ def _asking(resolver: TenantResolver) -> Ask:
     return lambda phone: resolver.resolve(phone, "phone")
 
 
-async def _compare(calls: int, *sides: tuple[Sequence[str], Ask]) -> list[float]:
-    """Let the sides take turns, each of so many calls; each side's median in its quietest turn, in microseconds."""
-    quietest = [math.inf for _ in sides]
+async def _turns(calls: int, *sides: tuple[Sequence[str], Ask]) -> list[list[float]]:
+    """Let the sides take turns, each of so many calls; for each turn the median of each side, in microseconds."""
     chance = random.Random(2)
+    found = []
     for _ in range(TURNS):
-        for side, (names, ask) in enumerate(sides):
+        turn = []
+        for names, ask in sides:
             took = [await _time(ask, name) for name in chance.choices(names, k=calls)]
-            quietest[side] = min(quietest[side], statistics.median(took) * 1e6)
-    return quietest
+            turn.append(statistics.median(took) * 1e6)
+        found.append(turn)
+    return found
+
+
+def _quietest(turns: list[list[float]]) -> list[float]:
+    return [min(side) for side in zip(*turns, strict=True)]
+
+
+def _ratio(turns: list[list[float]]) -> float:
+    return statistics.median(ours / plain for ours, plain in turns)
 
 
 async def _time(ask: Ask, name: str) -> float:

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.parts import Parts
 from app.core.errors import AppError
-from app.db.identifiers import connected
+from app.db.single_read import first_row
 from app.services.local_breaker import State
 
 # Whoever asks for readiness gives up after a few seconds himself.
@@ -69,8 +68,7 @@ class Readiness:
 
     async def _postgresql(self) -> PartState:
         try:
-            async with connected(self._parts.database.hot) as connection:
-                await connection.execute(select(literal(1)))
+            await first_row(self._parts.database.hot, "SELECT 1")
         except AppError as error:
             return down(str(error))
         except SQLAlchemyError:

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import AdminSession
 from app.db.ddl import read_sql
-from app.db.identifiers import connected
+from app.db.single_read import first_row
 from app.db.token_table import ApiToken
 
-ASK = read_sql("ask_api_token.sql")  # the driver's own text: half the way through SQLAlchemy
+ASK = read_sql("ask_api_token.sql")
 SHOWN = (ApiToken.id, ApiToken.tenant_id, ApiToken.name, ApiToken.created_at, ApiToken.expires_at)
 
 
@@ -39,9 +39,10 @@ class TokenInfo:
 
 async def find_good(engine: AsyncEngine, key: UUID) -> GoodToken | None:
     """Ask the database for a token that is neither revoked nor expired. Raises Unavailable."""
-    async with connected(engine) as connection:
-        row = (await connection.exec_driver_sql(ASK, (key,))).mappings().one_or_none()
-    return None if row is None else GoodToken(**row)
+    row = await first_row(engine, ASK, (key,))
+    if row is None:
+        return None
+    return GoodToken(tenant_id=row.tenant_id, secret_hash=row.secret_hash, expires_in=row.expires_in)
 
 
 async def add(

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core.database_errors import translated_checkout
 from app.core.errors import AppError
 from app.db.ddl import read_sql
-from app.db.identifiers import connected
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +59,17 @@ async def listen(engine: AsyncEngine, listener: Listener, heartbeat: float = HEA
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
     """Make a connection as the engine does, and take it out of its pool, where others would wait for it."""
-    async with connected(engine) as pooled:
+    with translated_checkout():
+        pooled = await engine.connect()
+    try:
         raw: asyncpg.Connection = (await pooled.get_raw_connection()).driver_connection
         await pooled.run_sync(Connection.detach)
         try:
             yield raw
         finally:
             await raw.close(timeout=CLOSE_SECONDS)
+    finally:
+        await pooled.close()
 
 
 async def _hear(connection: asyncpg.Connection, listener: Listener, heartbeat: float) -> None:
