@@ -28,17 +28,16 @@ def of_pool(running_service: Service) -> Analysis:
     )
 
 
-ANALYSES = (
-    Analysis(
-        name="indexes",
-        report="index_analysis.json",
-        arguments=lambda servers: ["indexes", "--dsn", servers.dsn],
-    ),
-    Analysis(
-        name="cache",
-        report="redis_analysis.json",
-        arguments=lambda servers: ["cache", "--host", servers.redis.host, "--port", str(servers.redis.port)],
-    ),
+INDEXES = Analysis(
+    name="indexes",
+    report="index_analysis.json",
+    arguments=lambda servers: ["indexes", "--dsn", servers.dsn],
+)
+
+CACHE = Analysis(
+    name="cache",
+    report="redis_analysis.json",
+    arguments=lambda servers: ["cache", "--host", servers.redis.host, "--port", str(servers.redis.port)],
 )
 
 

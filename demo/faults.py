@@ -36,6 +36,11 @@ class Fault:
     fails: str | None = None
     times: int = 1
 
+    @property
+    def finding(self) -> tuple[str, str]:
+        """The finding that must come: its rule and its subject."""
+        return self.expected.rule, self.expected.index
+
 
 FAULTS = (
     Fault(

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.migrate import upgrade
-from demo import service, traffic
-from demo.analyses import ANALYSES, Analysis, analyse, of_pool
+from demo import found, service, traffic
+from demo.analyses import CACHE, INDEXES, Analysis, analyse, of_pool
 from demo.faults import Fault, Moment, plant, planted
+from demo.found import Planted
 from demo.load import load
+from demo.redis_faults import RedisFault, plant_in_redis
 from demo.scale import Scale
 from demo.servers import Servers, running
 from demo.service import Service
@@ -29,11 +31,12 @@ TOKEN, PASSWORD = "DBVITALS_APP_TOKEN", "REDIS_PASSWORD"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to do. Without `faults` the analyses find nothing above `info`."""
+    """What to do. Without faults the analyses find nothing above `info` but a cold cache's hit ratio."""
 
     scale: Scale
     seed: int
     faults: tuple[Fault, ...]
+    redis_faults: tuple[RedisFault, ...]
     keep: bool
     serve: bool
 
@@ -43,12 +46,13 @@ def run(plan: Plan, stages: Stages) -> int:
     with ExitStack() as stack:
         with stages.stage("start PostgreSQL and Redis"):
             servers = stack.enter_context(running(KEPT if plan.keep else None))
-        codes = []
         with filled(servers, plan, stages) as running_service:
             os.environ.update({TOKEN: running_service.admin_token, PASSWORD: servers.redis.password})
-            codes.append(_analyse(of_pool(running_service), servers, stages))
-        _plant(servers, plan, stages, "after the traffic")
-        codes += [_analyse(analysis, servers, stages) for analysis in ANALYSES]
+            codes = [_analyse(of_pool(running_service), servers, stages)]
+        _plant_last(servers, plan, stages)
+        codes += [_analyse(analysis, servers, stages) for analysis in (INDEXES, CACHE)]
+        if not any(codes):
+            _tell_found(plan, stages)
         stages.say_total()
         if plan.serve:
             _serve(servers, plan, stages)
@@ -61,7 +65,7 @@ def fill(servers: Servers, plan: Plan, stages: Stages) -> None:
     """Give the servers the hotel's year, its day of traffic, and the faults, each at its moment."""
     with filled(servers, plan, stages):
         pass
-    _plant(servers, plan, stages, "after the traffic")
+    _plant_last(servers, plan, stages)
 
 
 @contextmanager
@@ -87,6 +91,28 @@ def _plant(servers: Servers, plan: Plan, stages: Stages, moment: Moment) -> None
     if due:
         with stages.stage(f"plant faults {moment}") as tell:
             plant(servers.dsn, due, tell)
+
+
+def _plant_last(servers: Servers, plan: Plan, stages: Stages) -> None:
+    _plant(servers, plan, stages, "after the traffic")
+    if plan.redis_faults:
+        with stages.stage("plant faults in Redis") as tell:
+            plant_in_redis(servers.redis.url, plan.redis_faults, plan.seed, tell)
+
+
+def _tell_found(plan: Plan, stages: Stages) -> None:
+    """Say which faults were planted, and which of them the reports name."""
+    both: tuple[tuple[str, tuple[Planted, ...], Analysis], ...] = (
+        ("PostgreSQL", plan.faults, INDEXES),
+        ("Redis", plan.redis_faults, CACHE),
+    )
+    for where, faults, analysis in both:
+        if faults:
+            findings = found.findings_in(PLAYBOOK / analysis.report)
+            count = sum(fault.finding in findings for fault in faults)
+            stages.say(f"planted in {where} and found: {count} of {len(faults)}")
+            for line in found.lines(faults, findings):
+                stages.say(line)
 
 
 def _analyse(analysis: Analysis, servers: Servers, stages: Stages) -> int:

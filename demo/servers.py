@@ -36,6 +36,7 @@ class Servers:
             f"PostgreSQL  {self.dsn}",
             f"Redis       {self.redis.url}",
             f"            ./scripts/validate_indexes.sh {login}",
+            f"            REDIS_URL={self.redis.url} python scripts/analyze_redis_cache.py",
         )
 
 

@@ -45,19 +45,27 @@ class Picture:
     @property
     def utilization(self) -> float | None:
         """The higher of now and the watch's peak."""
-        seen = (self.summary.pool_utilization_percent, self.summary.peak_utilization_percent)
-        return max((percent for percent in seen if percent is not None), default=None)
+        return _higher(self.summary.pool_utilization_percent, self.summary.peak_utilization_percent)
+
+    @property
+    def busy(self) -> float | None:
+        """The same of `pool_busy_percent`: a pool that was exhausted and rests now is not a warm one."""
+        return _higher(self.summary.pool_busy_percent, self.summary.peak_busy_percent)
+
+
+def _higher(now: float | None, peak: float | None) -> float | None:
+    return max((percent for percent in (now, peak) if percent is not None), default=None)
 
 
 def is_warm(picture: Picture) -> bool:
     """Whether the pool is full of connections that wait for work: nobody waits for one."""
-    busy, pending = picture.summary.pool_busy_percent, picture.summary.waiting_connections
+    busy, pending = picture.busy, picture.summary.waiting_connections
     return busy is not None and busy <= picture.thresholds.utilization_medium_percent and not pending
 
 
 def warm_or_exhausted(picture: Picture) -> str:
     """Which of the two utilisations is bad."""
-    busy, pending = picture.summary.pool_busy_percent, picture.summary.waiting_connections
+    busy, pending = picture.busy, picture.summary.waiting_connections
     if pending:
         return f"{pending} wait for one: the pool is exhausted"
     if busy is None:

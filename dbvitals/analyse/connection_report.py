@@ -43,6 +43,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     server_connections_percent: float | None
     peak_connections: int | None = None
     peak_utilization_percent: float | None = None
+    peak_busy_percent: float | None = None
 
 
 class HeldBy(Struct, frozen=True, kw_only=True):
@@ -163,6 +164,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     long_running_queries: Range | None
     blocked_connections: Range | None
     pool_utilization_percent: Range | None
+    pool_busy_percent: Range | None
     above_threshold_seconds: float | None
 
 

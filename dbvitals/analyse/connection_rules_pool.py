@@ -21,7 +21,7 @@ def _utilization(picture: Picture) -> Iterator[Finding]:
         f"{_at_the_peak(summary)}; {warm_or_exhausted(picture)}",
         evidence=(
             number("utilisation", percent, "percent"),
-            number("busy", summary.pool_busy_percent, "percent"),
+            number("busy", picture.busy, "percent"),
             number("capacity", summary.pool_capacity),
         ),
     )

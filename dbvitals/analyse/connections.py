@@ -212,6 +212,7 @@ def _summary(snapshot: ActivitySnapshot, mine: Sequence[Session], question: Ques
         server_connections_percent=round(on_server / server.max_connections * 100, 2),
         peak_connections=None if peak is None else round(peak),
         peak_utilization_percent=None if peak is None else pool.percent_of(round(peak)),
+        peak_busy_percent=question.watching.peak("pool_busy_percent"),
     )
 
 

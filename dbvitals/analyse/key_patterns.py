@@ -31,8 +31,10 @@ MIXED_LEAST = 3
 
 _UNPRINTABLE = re.compile(rb"[^ -~]")
 _DIGITS = re.compile(rb"[0-9]+")
+_DIGIT = re.compile(rb"[0-9]")
+_DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(rb"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
-_EMAIL = re.compile(rb"[^@ ]+@[^@ ]+\.[^@ ]+")
+_EMAIL = re.compile(rb"[^@ ]@[^@ ]+\.[^@ ]")
 _PHONE = re.compile(rb"\+[0-9][0-9 ()-]{6,}")
 _HEX = re.compile(rb"[0-9A-Fa-f]+")
 _MIXED = re.compile(rb"[0-9]+[A-Za-z]")
@@ -46,7 +48,7 @@ def shape_of(part: bytes) -> bytes:
     if _DIGITS.search(part):
         if kind := _identity(part):
             return kind
-    elif _EMAIL.fullmatch(part):
+    elif _EMAIL.search(part):
         return b"<email>"
     if len(part) > LONGEST_WORD:
         return b"<long>"
@@ -54,12 +56,12 @@ def shape_of(part: bytes) -> bytes:
 
 
 def _identity(part: bytes) -> bytes | None:
-    """The kind of a part that is nothing but an identity; it has a digit."""
+    """The kind of a part that is an identity, or holds an e-mail address; it has a digit."""
     if _DIGITS.fullmatch(part):
         return b"<n>"
     if _UUID.fullmatch(part):
         return b"<uuid>"
-    if _EMAIL.fullmatch(part):
+    if _EMAIL.search(part):
         return b"<email>"
     if _PHONE.fullmatch(part):
         return b"<phone>"
@@ -162,5 +164,11 @@ def _mask(part: bytes) -> bytes:
         return b"<text>"
     if shape == b"<n>":
         return part if len(part) <= SHOWN_DIGITS else b"<n>"
-    is_word = b"<" not in shape or (len(part) <= SHOWN_WORD and shape not in (b"<hex>", b"<id>", b"<uuid>"))
-    return part if is_word else part[:SHOWN_START] + b"..."
+    return part if b"<" not in shape or _is_plain(part, shape) else part[:SHOWN_START] + b"..."
+
+
+def _is_plain(part: bytes, shape: bytes) -> bool:
+    """A short word with a number, or a date; with more digits it may be a telephone number."""
+    if len(part) > SHOWN_WORD or shape in (b"<hex>", b"<id>", b"<uuid>"):
+        return False
+    return len(_DIGIT.findall(part)) <= SHOWN_DIGITS or _DATE.fullmatch(part) is not None

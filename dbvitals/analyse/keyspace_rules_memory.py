@@ -125,6 +125,9 @@ def _unaccounted(seen: Seen) -> Iterator[Finding]:
 
 def _never_read(seen: Seen) -> Iterator[Finding]:
     for one in seen.snapshot.never_read:
+        family = seen.families.get(seen.folding.family_of(one.pattern) or "")
+        if family and family.kind != "cache":  # a session or a counter is written for the case that it is needed
+            continue
         percent = 100 * one.never_read / one.judged if one.judged else 0.0
         if percent >= seen.thresholds.never_read_percent and one.judged >= seen.thresholds.ttl_min_keys:
             yield Finding(

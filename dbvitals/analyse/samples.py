@@ -24,7 +24,10 @@ def fold(interval: Interval, probes: Sequence[Probe], pool: PoolConfig, threshol
     capacity = pool.capacity
 
     def utilization(probe: Probe) -> float | None:
-        return None if capacity is None else round(probe.total / capacity * 100, 2)
+        return pool.percent_of(probe.total)
+
+    def busy(probe: Probe) -> float | None:
+        return None if probe.idle is None else pool.percent_of(probe.total - probe.idle)
 
     return Sample(
         started_at=interval.started_at,
@@ -38,6 +41,7 @@ def fold(interval: Interval, probes: Sequence[Probe], pool: PoolConfig, threshol
         long_running_queries=_range(probes, lambda probe: probe.long_running),
         blocked_connections=_range(probes, lambda probe: probe.blocked),
         pool_utilization_percent=_range(probes, utilization),
+        pool_busy_percent=_range(probes, busy),
         above_threshold_seconds=None
         if capacity is None or threshold is None
         else _above(interval, probes, lambda probe: (utilization(probe) or 0.0) > threshold),

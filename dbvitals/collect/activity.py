@@ -11,6 +11,7 @@ from psycopg import errors, sql
 from dbvitals.collect import activity_rows as rows
 from dbvitals.collect.client_ends import with_client_ends
 from dbvitals.collect.postgres import connect, first_line
+from dbvitals.collect.queries import load
 from dbvitals.collect.reader import Reader
 from dbvitals.errors import ServerError
 from dbvitals.settings import PostgresTarget, Timeouts
@@ -21,6 +22,9 @@ OWN_NAME = "dbvitals"
 
 PREPARE_AFTER = 2
 """Executions: a single look prepares nothing, a watch its queries."""
+
+LOOKS_MEMORY = 4 << 20
+"""Bytes that the server's process is made to keep for looks, see activity_probe_start.sql."""
 
 _FULL = ("too many clients", "remaining connection slots", "too many connections for")
 """How a server says 53300. While connecting, libpq keeps the text only."""
@@ -64,8 +68,8 @@ class ActivityReader:
             pooled=row.pid != connection.info.backend_pid,
         )
         self.server = rows.server(row, self._place)
-        self._excluded = (OWN_NAME, *scope.excluded)
-        self._pool = rows.PoolRule(self.server.database, scope.role, scope.applications, self._excluded)
+        self._pool = rows.PoolRule(self.server.database, scope.role, scope.applications, (OWN_NAME, *scope.excluded))
+        self._look: tuple[ProbeLimits, bytes] | None = None
 
     @property
     def cost(self) -> tuple[int, float]:
@@ -90,17 +94,31 @@ class ActivityReader:
 
     def probe(self, limits: ProbeLimits, seconds: float) -> Probe:
         """Count, in one row; `seconds` is the time since the watch began."""
-        before = self._reader.seconds
         with _in_one_line(self._connection):
-            (row,) = self._reader.rows(
-                "activity_probe",
-                role=self._scope.role,
-                applications=None if self._scope.applications is None else list(self._scope.applications),
-                excluded=list(self._excluded),
-                long=limits.long_query,
-                leak=limits.leak,
-            )
+            look = self._look_for(limits)
+            before = self._reader.seconds
+            (row,) = self._reader.fetch(look)
         return rows.probe(row, seconds=seconds, took_seconds=self._reader.seconds - before)
+
+    def _look_for(self, limits: ProbeLimits) -> bytes:
+        """The cheap look with its values in it; worked out once, for a watch does not change its limits."""
+        if self._look is None or self._look[0] != limits:
+            # A pooler's server connection is others' as well: it stays as it is.
+            memory = 0 if self.server.pooled else LOOKS_MEMORY
+            (start,) = self._reader.rows("activity_probe_start", memory=memory)
+            scope = self._scope
+            values = {
+                "database": start.database,
+                "own": OWN_NAME,
+                "role": scope.role,
+                "applications": None if scope.applications is None else list(scope.applications),
+                "excluded": list(scope.excluded) or None,
+                "long": limits.long_query,
+                "leak": limits.leak,
+            }
+            statement = sql.SQL(load("activity_probe")).format(**{name: sql.Literal(values[name]) for name in values})
+            self._look = limits, statement.as_bytes(self._connection)
+        return self._look[1]
 
     def waiting(self) -> ActivitySnapshot:
         """Everybody who does something or waits, and who holds what is waited for; idle sessions are left out."""

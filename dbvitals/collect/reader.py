@@ -52,13 +52,16 @@ class Reader:
     def rows(self, name: str, *, schema: str = "", **parameters: Any) -> list[Row]:
         """All rows of a query that the report cannot do without. `schema` fills {schema} in the text, quoted."""
         self._progress(name)
-        self.statements += 1
         statement = sql.SQL(load(name))
-        composed = statement.format(schema=sql.Identifier(schema)) if schema else statement
+        return self.fetch(statement.format(schema=sql.Identifier(schema)) if schema else statement, parameters or None)
+
+    def fetch(self, statement: psycopg.abc.Query, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """All rows of a statement that is already put together."""
+        self.statements += 1
         started = time.perf_counter()
         try:
             with self.connection.cursor(row_factory=namedtuple_row) as cursor:
-                return cursor.execute(composed, parameters or None).fetchall()
+                return cursor.execute(statement, parameters).fetchall()
         finally:
             self.seconds += time.perf_counter() - started
 

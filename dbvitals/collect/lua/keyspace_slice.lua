@@ -44,7 +44,7 @@ local uuid = '^' .. digits4 .. digits4 .. ('%-' .. digits4):rep(3) .. '%-' .. di
 
 local function shape(word)
   if find(word, '[^ -~]') then return '<bytes>' end
-  local email = '^[^@ ]+@[^@ ]+%.[^@ ]+$'
+  local email = '[^@ ]@[^@ ]+%.[^@ ]'
   if find(word, '%d') then
     if find(word, '^%d+$') then return '<n>' end
     if #word == 36 and find(word, uuid) then return '<uuid>' end

@@ -14,6 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from demo.faults import FAULTS
+from demo.redis_faults import REDIS_FAULTS
+
 CONFIG = 'expectations = "app.expectations:expectations"\n'
 
 
@@ -55,6 +58,9 @@ def test_it_analyses_its_own_servers_and_leaves_only_the_report(tmp_path: Path) 
     assert process.returncode == 0, said
     for report in ("connection_pool_report", "index_analysis", "redis_analysis"):
         assert f"report: .playbook/{report}.json" in said.splitlines()
+    for where, faults in (("PostgreSQL", FAULTS), ("Redis", REDIS_FAULTS)):
+        assert f"planted in {where} and found: {len(faults)} of {len(faults)}" in said.splitlines()
+    assert "  RED006  a room was locked without TTL, and the holder died (lock:*)" in said.splitlines()
     assert re.search(r"^in all: \d+\.\d s \(", said, re.MULTILINE)
     indexes, pool, cache = (
         json.loads((tmp_path / ".playbook" / f"{name}.json").read_bytes())
@@ -68,7 +74,7 @@ def test_it_analyses_its_own_servers_and_leaves_only_the_report(tmp_path: Path) 
     assert [path.name for path in tmp_path.glob("dbvitals-*")] == []
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_being_told_to_stop_it_stops_the_servers_and_leaves_nothing(tmp_path: Path, sign: signal.Signals) -> None:
     with demo(tmp_path) as process:
         read_until(process, "load")

@@ -3,40 +3,16 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from rich.console import Console
-
-from demo.faults import FAULTS, Fault
-from demo.run import Plan, fill
-from demo.scale import SMALL
-from demo.servers import Servers, running
-from demo.stages import Stages
+from demo.faults import FAULTS
+from demo.servers import Servers
 
 ROOT = Path(__file__).parents[3]
 DBVITALS = Path(sys.executable).with_name("dbvitals")
 
 Report = dict[str, Any]
-
-
-def filled(faults: tuple[Fault, ...]) -> Iterator[Servers]:
-    plan = Plan(scale=SMALL, seed=1, faults=faults, keep=False, serve=False)
-    with running(None) as servers:
-        fill(servers, plan, Stages(Console(quiet=True)))
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def faulty() -> Iterator[Servers]:
-    yield from filled(FAULTS)
-
-
-@pytest.fixture(scope="module")
-def clean() -> Iterator[Servers]:
-    yield from filled(())
 
 
 def report_of(servers: Servers, folder: Path, *options: str) -> Report:

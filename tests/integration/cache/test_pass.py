@@ -27,6 +27,7 @@ NAMES = [
     *(b"\xff\xfe\x00binary", "habitación:ñ:1".encode(), b"<script>alert(1)</script>", b'=cmd|"/c calc"!A1', b"a,b;c"),
     *(b"hotel012:availability:2026-11-01", b"{hotel12}:session:4", b"session:{12}:x", b"{session:12}", b"{}", b"{"),
     *(b"a:b:c:session:4", b"a:b:c:d:session:4", b"::session:1", b"x::y", b"x:y:"),
+    *(b"to:a@b.org,c@d.net", b"to:Ana <ana.1@b.org>", b"@b.org", b"a@b@c.d", b"a@ b.c"),
     *(b"user:guest@example.org:1", b"user:+34 600 112 233:x", b"user:+34", b"34600112233@c.us", b"a@b"),
     *(b"cart:550e8400-e29b-41d4-a716-446655440000", b"cart:550e8400e29b41d4a716446655440000", b"cart:deadbeef"),
     *(b"cart:deadbeef1", b"cart:1234567", b"cart:01ARZ3NDEKTSV4RRFFQ69G5FAV", b"{user1000}.following", b"v1:api2"),

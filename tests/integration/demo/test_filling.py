@@ -75,7 +75,7 @@ def test_statistics_are_gathered_and_pages_are_visible(hotel: str) -> None:
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Servers]:
     """The small hotel after its day of traffic."""
-    plan = Plan(scale=SMALL, seed=1, faults=(), keep=False, serve=False)
+    plan = Plan(scale=SMALL, seed=1, faults=(), redis_faults=(), keep=False, serve=False)
     with running(None) as servers:
         fill(servers, plan, Stages(Console(quiet=True)))
         yield servers

@@ -218,6 +218,12 @@ def test_values_that_nobody_reads_red021() -> None:
     assert finding.message.startswith("60 %")
     assert not found("RED021", snapshot(never_read=(structs.replace(unread, never_read=40),)))
     assert not found("RED021", snapshot(never_read=(structs.replace(unread, judged=10, never_read=10),)))
+    assert found("RED021", snapshot(never_read=(structs.replace(unread, pattern="reports:<n>"),)))
+
+
+@pytest.mark.parametrize("pattern", ["session:*", "rate_limit:*", "*:session:*"])
+def test_only_what_is_cached_is_to_be_read_red021(pattern: str) -> None:
+    assert not found("RED021", snapshot(never_read=(NeverRead(pattern=pattern, judged=100, never_read=100),)))
 
 
 def test_a_family_that_is_looked_for_in_vain_red022() -> None:
