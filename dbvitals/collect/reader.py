@@ -55,7 +55,7 @@ class Reader:
         statement = sql.SQL(load(name))
         return self.fetch(statement.format(schema=sql.Identifier(schema)) if schema else statement, parameters or None)
 
-    def fetch(self, statement: psycopg.abc.Query, parameters: dict[str, Any] | None = None) -> list[Row]:
+    def fetch(self, statement: bytes | sql.SQL | sql.Composed, parameters: dict[str, Any] | None = None) -> list[Row]:
         """All rows of a statement that is already put together."""
         self.statements += 1
         started = time.perf_counter()
