@@ -90,8 +90,9 @@ class PatternStats(Struct, frozen=True, kw_only=True):
     `family` is the declared pattern whose expectation holds for these keys. `count` are the keys that SCAN returned and
     that were still there; `gone` had vanished since (neither with TTL nor without), `forbidden` may not be read.
     `no_ttl` is exact over `ttl_known` keys. `ttl_buckets` counts times to live by logarithmic bucket
-    (`key_tally.bucket_of`). `memory_bytes` is the sum over `memory_known` keys. `types` and `encodings`
-    (`hash/listpack`) are over `types_known` keys, `expiring_fields` are those of them that hold fields with a TTL.
+    (`key_tally.bucket_of`). `memory_bytes` is the sum over `memory_known` keys, `no_ttl_bytes` over those
+    without TTL. `types` and `encodings` (`hash/listpack`) are over `types_known` keys, `expiring_fields` are those of
+    them that hold fields with a TTL.
     `largest` begins with the largest key; further ones that are no giants may be missing.
     """
 
@@ -108,6 +109,7 @@ class PatternStats(Struct, frozen=True, kw_only=True):
     ttl_buckets: dict[int, int]
     memory_known: int = 0
     memory_bytes: int = 0
+    no_ttl_bytes: int = 0
     types_known: int = 0
     types: dict[str, int]
     encodings: dict[str, int]

@@ -62,6 +62,7 @@ class PatternTally:
         "memory_bytes",
         "memory_known",
         "no_ttl",
+        "no_ttl_bytes",
         "samples",
         "ttl_known",
         "ttl_max",
@@ -77,7 +78,7 @@ class PatternTally:
         self.ttl_min: int | None = None
         self.ttl_max: int | None = None
         self.buckets: Counter[int] = Counter()
-        self.memory_known = self.memory_bytes = 0
+        self.memory_known = self.memory_bytes = self.no_ttl_bytes = 0
         self.types_known = self.expiring_fields = 0
         self.types: Counter[str] = Counter()
         self.encodings: Counter[str] = Counter()
@@ -104,10 +105,12 @@ class PatternTally:
         self.ttl_max = ttl_ms if self.ttl_max is None else max(self.ttl_max, ttl_ms)
         self.buckets[bucket_of(ttl_ms)] += 1
 
-    def add_memory(self, memory_bytes: int) -> None:
-        """Add what MEMORY USAGE answered."""
+    def add_memory(self, memory_bytes: int, ttl_ms: object) -> None:
+        """Add what MEMORY USAGE answered; `ttl_ms` is what PTTL did."""
         self.memory_known += 1
         self.memory_bytes += memory_bytes
+        if ttl_ms == NO_TTL:
+            self.no_ttl_bytes += memory_bytes
 
     def add_type(self, kind: str, encoding: str) -> None:
         """Add type and encoding of one key."""
@@ -148,6 +151,7 @@ class PatternTally:
             ttl_buckets=dict(sorted(self.buckets.items())),
             memory_known=self.memory_known,
             memory_bytes=self.memory_bytes,
+            no_ttl_bytes=self.no_ttl_bytes,
             types_known=self.types_known,
             types=dict(sorted(self.types.items())),
             encodings=dict(sorted(self.encodings.items())),
@@ -169,6 +173,7 @@ class PatternTally:
         self.buckets.update(other.ttl_buckets)
         self.memory_known += other.memory_known
         self.memory_bytes += other.memory_bytes
+        self.no_ttl_bytes += other.no_ttl_bytes
         self.types_known += other.types_known
         self.types.update(other.types)
         self.encodings.update(other.encodings)

@@ -87,7 +87,7 @@ def _policy(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
 
 def _cannot_evict(seen: Seen, node: NodeInfo, full: float) -> Iterator[Finding]:
     """volatile-* takes keys with a TTL only; noeviction takes none: then writes fail, with evicted_keys at 0."""
-    staying = sum(stats.memory_bytes * stats.no_ttl / (stats.ttl_known or 1) for stats in seen.patterns) * seen.scale
+    staying = sum(stats.no_ttl_bytes for stats in seen.patterns) * seen.scale
     share = seen.share(staying)
     policy = node.maxmemory_policy
     volatile = policy.startswith("volatile-") and share >= seen.thresholds.full_percent

@@ -30,6 +30,8 @@ class Giant:
     db: int
     key: bytes
     pattern: str
+    stays: bool
+    """Without a time to live."""
 
 
 @dataclass(slots=True)

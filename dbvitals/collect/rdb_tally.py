@@ -19,12 +19,12 @@ SETTLE_EVERY = 50_000
 class _Sums:
     """Keys of one pattern and encoding since the last settling: times of expiry, bytes, the largest."""
 
-    __slots__ = ("expiries", "floor", "gone", "largest", "no_ttl", "size", "tenants")
+    __slots__ = ("expiries", "floor", "gone", "largest", "no_ttl", "size", "staying", "tenants")
 
     def __init__(self, *, tenants: bool) -> None:
         self.no_ttl = self.gone = 0
         self.expiries: list[int] = []
-        self.size = 0.0
+        self.size = self.staying = 0.0
         self.largest: list[tuple[float, bytes]] = []
         self.floor = -1.0
         self.tenants = tenants
@@ -79,6 +79,7 @@ class Reading:
             sums = known.get((pattern, encoding, expiring_fields)) or self._new(pattern, encoding, expiring_fields)
             if expiry is None:
                 sums.no_ttl += 1
+                sums.staying += size
             elif expiry > now_ms:
                 sums.expiries.append(expiry)
             else:
@@ -125,6 +126,7 @@ class Reading:
         tally.expiring_fields += keys if expiring_fields else 0
         tally.memory_known += keys
         tally.memory_bytes += round(self._calibration.correct(encoding, keys, sums.size))
+        tally.no_ttl_bytes += round(self._calibration.correct(encoding, sums.no_ttl, sums.staying))
         kind, name = encoding.split("/")
         tally.types_known += keys
         tally.types[kind] += keys

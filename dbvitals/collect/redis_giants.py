@@ -40,6 +40,8 @@ def _measure(wire: Wire, giant: Giant, harvest: Harvest, pacer: Pacer) -> None:
         return
     name = harvest.name_of(giant.key)
     tally.memory_bytes += memory_bytes - giant.memory_bytes
+    if giant.stays:
+        tally.no_ttl_bytes += memory_bytes - giant.memory_bytes
     tally.largest = [key for key in tally.largest if (key.key, key.memory_bytes) != (name, giant.memory_bytes)]
     tally.add_large(
         KeySize(

@@ -99,9 +99,9 @@ class ScriptPass:
         self._harvest.server_us += elapsed_us if self._clock != "none" else round(took * 1e6)
         self._harvest.add_own(self._wire.name, hits, misses)
         self._add_rows(rows)
-        for pattern, key, memory_bytes in large:
+        for pattern, key, memory_bytes, stays in large:
             name = pattern.decode("utf-8", "backslashreplace")
-            self._harvest.add_giant(Giant(memory_bytes, self._wire.name, db, key, name))
+            self._harvest.add_giant(Giant(memory_bytes, self._wire.name, db, key, name, bool(stays)))
             self._harvest.add_name(self._harvest.tally.of(name), key, memory_bytes)
         for tenant, number, memory_bytes in tenants:
             self._harvest.add_tenant(tenant, number, memory_bytes)
@@ -135,7 +135,7 @@ class ScriptPass:
     def _add_rows(self, rows: list[Answer]) -> None:
         for row in rows:
             name, count, gone, forbidden, known, no_ttl, ttl_sum, least, most, measured, memory = row[:11]
-            types_known, expiring, buckets, types, largest, largest_bytes = row[11:]
+            types_known, expiring, buckets, types, largest, largest_bytes, no_ttl_bytes = row[11:]
             tally = self._harvest.tally.of(name.decode("utf-8", "backslashreplace"))
             tally.count += count
             tally.gone += gone
@@ -149,6 +149,7 @@ class ScriptPass:
             tally.buckets.update(dict(zip(buckets[::2], buckets[1::2], strict=True)))
             tally.memory_known += measured
             tally.memory_bytes += memory
+            tally.no_ttl_bytes += no_ttl_bytes
             tally.types_known += types_known
             tally.expiring_fields += expiring
             for name_of_type, number in zip(types[::2], types[1::2], strict=True):

@@ -6,6 +6,7 @@ from random import Random
 
 import hiredis
 
+from dbvitals.analyse.key_tally import NO_TTL
 from dbvitals.collect.keyspace_harvest import Giant, Harvest
 from dbvitals.collect.redis_pace import Pacer
 from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, is_denial, pack
@@ -134,10 +135,10 @@ class PipelinePass:
             memory_bytes = self._size(size)
             tally = self._harvest.tally.of(pattern)
             if memory_bytes:
-                tally.add_memory(memory_bytes)
+                tally.add_memory(memory_bytes, ttl)
             self._harvest.add_name(tally, key, memory_bytes)
             if memory_bytes >= self._harvest.giant_bytes:
-                self._harvest.add_giant(Giant(memory_bytes, self._wire.name, db, key, pattern))
+                self._harvest.add_giant(Giant(memory_bytes, self._wire.name, db, key, pattern, ttl == NO_TTL))
             if (tenant := self._harvest.folding.tenant_of(key)) is not None:
                 self._harvest.add_tenant(tenant, 1, memory_bytes)
             if keep:

@@ -42,7 +42,12 @@ end
 local digits4 = '%x%x%x%x'
 local uuid = '^' .. digits4 .. digits4 .. ('%-' .. digits4):rep(3) .. '%-' .. digits4:rep(3) .. '$'
 
+-- Words without a digit come again and again; the others seldom.
+local words = {}
+
 local function shape(word)
+  local known = words[word]
+  if known then return known end
   if find(word, '[^ -~]') then return '<bytes>' end
   local email = '[^@ ]@[^@ ]+%.[^@ ]'
   if find(word, '%d') then
@@ -56,13 +61,16 @@ local function shape(word)
     return '<email>'
   end
   if #word > 40 then return '<long>' end
-  return (gsub(gsub(word, '[*\\]', '\\%0'), '%d+', '<n>'))
+  local shown, numbers = gsub(gsub(word, '[*\\]', '\\%0'), '%d+', '<n>')
+  if numbers == 0 then words[word] = shown end
+  return shown
 end
 
 -- The longest declared prefix; `others`, those that are not one part and its separator, come longest first.
 local function family_at(key, start)
   local first = head_at(key, start)
   local found = first and heads[first]
+  if #others == 0 then return found end
   local least = found and #first or 0
   for i = 1, #others do
     local other = others[i]
@@ -103,7 +111,7 @@ local seen, hits, misses, elapsed = 0, 0, 0, 0
 local function row_of(pattern)
   local row = patterns[pattern]
   if not row then
-    row = {pattern, 0, 0, 0, 0, 0, 0, -1, -1, 0, 0, 0, 0, {}, {}, '', -1}
+    row = {pattern, 0, 0, 0, 0, 0, 0, -1, -1, 0, 0, 0, 0, {}, {}, '', -1, 0}
     patterns[pattern] = row
     rows[#rows + 1] = row
   end
@@ -184,7 +192,8 @@ local function add(key)
     if type(answer) == 'number' then
       bytes = answer
       row[10], row[11] = row[10] + 1, row[11] + bytes
-      if bytes >= large_bytes then large[#large + 1] = {pattern, key, bytes} end
+      if ttl == -1 then row[18] = row[18] + bytes end
+      if bytes >= large_bytes then large[#large + 1] = {pattern, key, bytes, ttl == -1 and 1 or 0} end
     else
       failed('MEMORY USAGE', answer)
     end

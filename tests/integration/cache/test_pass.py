@@ -98,6 +98,7 @@ def test_every_key_is_counted_with_its_time_and_its_bytes(any_server: RedisServe
         sizes[pattern] = sizes.get(pattern, 0) + any_client.memory_usage(key)  # type: ignore[operator]
     seen = patterns_of(see(target_of(any_server)))
     assert {name: stats.memory_bytes for name, stats in seen.items()} == sizes
+    assert {name for name, stats in seen.items() if stats.no_ttl_bytes} == {"session:*", "tags:<n>"}
     assert {name: (stats.count, stats.no_ttl) for name, stats in seen.items()} == {
         "availability:*": (600, 0),
         "session:*": (300, 300),
@@ -120,7 +121,7 @@ def test_pipelines_see_the_same_as_scripts(valkey: RedisServer, client: Client) 
     by_pipeline = see(target_of(valkey, user="piper", password="pw"))
     assert (by_script.coverage.method, by_pipeline.coverage.method) == ("script", "pipeline")
     same = [
-        [(s.pattern, s.family, s.count, s.no_ttl, s.memory_bytes, s.memory_known) for s in snapshot.patterns]
+        [(s.pattern, s.count, s.no_ttl, s.memory_bytes, s.no_ttl_bytes, s.memory_known) for s in snapshot.patterns]
         for snapshot in (by_script, by_pipeline)
     ]
     assert same[0] == same[1]
@@ -184,6 +185,22 @@ def test_the_largest_keys_are_found_and_measured_more_closely_trap_20(valkey: Re
     assert [key.key for key in seen["plain:<n>"].largest] == [f"plain:{number}" for number in range(5)]
     assert {key.type for key in seen["plain:<n>"].largest} == {"string"}
     assert seen["small:<n>"].largest[0].memory_bytes <= 64
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_memory_without_ttl_is_summed_and_not_guessed_from_counts_trap_24(
+    any_server: RedisServer, any_client: Client, scripted: bool
+) -> None:
+    any_client.set("photo:1", "x" * 100_000)
+    any_client.hset("photo:2", mapping={"small": "x", "large": "y" * 200_000})
+    for number in range(3, 50):
+        any_client.set(f"photo:{number}", "x" * 1_000, ex=60)
+    if not scripted:
+        any_client.acl_setuser("piper", enabled=True, passwords=["+pw"], keys="*", commands=["+@all", "-@scripting"])
+    target = target_of(any_server) if scripted else target_of(any_server, user="piper", password="pw")
+    photos = patterns_of(see(target))["photo:<n>"]
+    staying = sum(int(str(any_client.memory_usage(key, samples=1000))) for key in ("photo:1", "photo:2"))
+    assert (photos.no_ttl, photos.no_ttl_bytes) == (2, staying)
 
 
 def test_names_are_masked_unless_asked_for(valkey: RedisServer, client: Client) -> None:

@@ -35,7 +35,7 @@ def stats(
     tally = PatternTally()
     for ttl_ms in ttls_ms:
         tally.add_ttl(ttl_ms)
-        tally.add_memory(memory_bytes)
+        tally.add_memory(memory_bytes, ttl_ms)
     declared = {one.pattern for one in FAMILIES}
     found = tally.freeze(pattern, family or (pattern if pattern in declared else None))
     return structs.replace(found, **changes)

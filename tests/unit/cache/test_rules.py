@@ -107,6 +107,8 @@ def test_what_volatile_policies_cannot_evict_red008_trap_24() -> None:
     half = structs.replace(full, maxmemory=20_000_000)
     assert found("RED008", snapshot(staying, nodes=(half,)))[0].severity is Severity.INFO
     assert not found("RED008", snapshot(stats("tenant:*", [9_000] * 50 + [-1] * 50), nodes=(full,)))
+    few_but_large = stats("tenant:*", [9_000] * 50 + [-1] * 5, no_ttl_bytes=5_000)
+    assert found("RED008", snapshot(few_but_large, nodes=(full,)))
     assert found("RED008", snapshot(staying, nodes=(node(maxmemory_policy="noeviction"),)))
     assert not found("RED008", snapshot(staying, nodes=(node(maxmemory_policy="allkeys-lru"),)))
 

@@ -80,6 +80,8 @@ def test_keys_and_ttls_are_exact(dump: Path, truth: dict[str, Truth]) -> None:
             continue
         found = stats[pattern]
         assert (pattern, found.count, found.no_ttl, found.gone) == (pattern, known.keys, known.no_ttl, 0)
+        staying = found.memory_bytes if known.no_ttl == known.keys else 0 if known.no_ttl == 0 else None
+        assert staying in (None, found.no_ttl_bytes)
         if known.expiries:
             assert (found.ttl_min_ms, found.ttl_max_ms) == known.ttl_range(now_ms)
             assert found.ttl_sum_ms == sum(known.expiries) - now_ms * len(known.expiries)
