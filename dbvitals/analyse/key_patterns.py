@@ -15,7 +15,7 @@ EMPTY = "<empty>"
 """The key whose name is the empty string."""
 
 LONGEST = 128
-"""Bytes of a name that are looked at; what comes after is `*`."""
+"""Bytes of a name that are looked at; what comes after is `*`, with the part that is cut: it may be half an address."""
 
 LEADING_PARTS = 3
 """So many parts (tenant, environment, service) may stand before a declared prefix."""
@@ -50,6 +50,8 @@ def shape_of(part: bytes) -> bytes:
             return kind
     elif _EMAIL.search(part):
         return b"<email>"
+    if b" " in part:
+        return b"<text>"
     if len(part) > LONGEST_WORD:
         return b"<long>"
     return _DIGITS.sub(b"<n>", _GLOB.sub(rb"\\\g<0>", part))
@@ -80,6 +82,7 @@ class Folding:
         kinds = re.escape(separators.encode())
         self._head = re.compile(rb"[^%b]*[%b]" % (kinds, kinds))
         self._parts = re.compile(rb"[^%b{}]+" % kinds)
+        self._cut = re.compile(rb"[^%b{}]+\Z" % kinds)
         prefixes = {family.prefix.encode(): family.pattern for family in self.families}
         self._heads = {prefix: name for prefix, name in prefixes.items() if self._head.fullmatch(prefix)}
         self._others = [(prefix, name) for prefix, name in prefixes.items() if prefix not in self._heads]
@@ -145,7 +148,8 @@ class Folding:
     def _fold(self, key: bytes) -> str:
         if not key:
             return EMPTY
-        folded = self._parts.sub(lambda part: shape_of(part[0]), key[:LONGEST])
+        looked_at = key if len(key) <= LONGEST else self._cut.sub(b"", key[:LONGEST])
+        folded = self._parts.sub(lambda part: shape_of(part[0]), looked_at)
         return folded.decode() + ("*" if len(key) > LONGEST else "")
 
 

@@ -60,6 +60,7 @@ local function shape(word)
   elseif find(word, email) then
     return '<email>'
   end
+  if find(word, ' ', 1, true) then return '<text>' end
   if #word > 40 then return '<long>' end
   local shown, numbers = gsub(gsub(word, '[*\\]', '\\%0'), '%d+', '<n>')
   if numbers == 0 then words[word] = shown end
@@ -93,9 +94,9 @@ local function pattern_of(key)
     if name then return lead .. name, name, start end
   end
   if key == '' then return '<empty>' end
-  local folded = gsub(sub(key, 1, 128), part, shape)
-  if #key > 128 then folded = folded .. '*' end
-  return folded
+  if #key <= 128 then return (gsub(key, part, shape)) end
+  -- Without the part that is cut: it may be half an address.
+  return (gsub(gsub(sub(key, 1, 128), part .. '$', ''), part, shape)) .. '*'
 end
 
 local errors = {}

@@ -31,6 +31,7 @@ NAMES = [
     *(b"user:guest@example.org:1", b"user:+34 600 112 233:x", b"user:+34", b"34600112233@c.us", b"a@b"),
     *(b"cart:550e8400-e29b-41d4-a716-446655440000", b"cart:550e8400e29b41d4a716446655440000", b"cart:deadbeef"),
     *(b"cart:deadbeef1", b"cart:1234567", b"cart:01ARZ3NDEKTSV4RRFFQ69G5FAV", b"{user1000}.following", b"v1:api2"),
+    *(b"guest:Ana Maria:room", b"x:" * 57 + b"ana@example.org:1", b"x:" * 64 + b"y", b"x" * 128, b"x" * 129),
     *(b"x" * 41, b"x" * 300, b"1" * 300, ("😀" * 15).encode(), b"a\\b*c", b"%d%s:%5", b"availability:acme:north:7"),
 ]
 

@@ -48,6 +48,9 @@ FOLDING = Folding(FAMILIES)
         ("habitación:ñ".encode(), "<bytes>:<bytes>"),
         (b"note:" + b"x" * 41, "note:<long>"),
         (b"x:" * 100, "x:" * 64 + "*"),
+        (b"x:" * 57 + b"ana@example.org:1", "x:" * 57 + "*"),
+        (b"x" * 129, "*"),
+        (b"guest:Ana Maria:room", "guest:<text>:room"),
     ],
 )
 def test_a_name_is_folded_to_its_pattern_trap_17_18(key: bytes, pattern: str) -> None:
