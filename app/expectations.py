@@ -20,6 +20,7 @@ FAMILIES = (
         expires=True,
         ttl_min=600,
         ttl_max=86_400,
+        tenant_part=1,
     ),
     KeyFamily(
         pattern="lock:*",
@@ -27,7 +28,6 @@ FAMILIES = (
         kind="lock",
         expires=True,
         ttl_max=300,
-        tenant_part=1,
         setting="app/services/redis_lease.py: EfficiencyLeases.acquire(…, ttl)",
     ),
     KeyFamily(
@@ -46,7 +46,7 @@ FAMILIES = (
         ttl_max=3_600,
         setting="app/services/circuit_breaker.py: KEEP_MS",
     ),
-    KeyFamily(pattern="tenant:*", description="tenant configurations", kind="cache", tenant_part=1),
+    KeyFamily(pattern="tenant:*", description="tenant configurations", kind="cache"),
     KeyFamily(
         pattern="pms_cache:*",
         description="PMS API response cache",
@@ -56,6 +56,10 @@ FAMILIES = (
         setting="app/services/pms_cache.py: RATES = CachePolicy(fresh=…, grace=…)",
     ),
 )
-"""The guide's seven, in its order; what the service writes lives within these bounds."""
+"""The guide's seven, in its order; what the service writes lives within these bounds.
+
+Only conversations have a tenant in their names. Locks have one or the name of what they guard, `tenant:*` the hash of a
+guest's address, rates and availability the code of a hotel in its PMS, which is a setting and no tenant's alone.
+"""
 
 expectations = from_metadata(metadata, before=functions(), families=FAMILIES)

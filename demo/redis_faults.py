@@ -81,7 +81,7 @@ REDIS_FAULTS = (
     ),
     RedisFault(
         id="photos",
-        what="one hotel's photos lie among the hotels' configurations",
+        what="one hotel's photos lie among the conversations",
         plant=planting.store_photos,
         rule="RED012",
         pattern=SERVER,

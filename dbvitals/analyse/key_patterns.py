@@ -43,6 +43,10 @@ _GLOB = re.compile(rb"[*\\]")
 
 def shape_of(part: bytes) -> bytes:
     """Fold one part of a name: an identity becomes its kind in angle brackets, a word stays."""
+    if part.isdigit():  # as most parts are: it saves the expressions
+        return b"<n>"
+    if part.isalpha():
+        return part if len(part) <= LONGEST_WORD else b"<long>"
     if _UNPRINTABLE.search(part):
         return b"<bytes>"
     if _DIGITS.search(part):
@@ -59,8 +63,6 @@ def shape_of(part: bytes) -> bytes:
 
 def _identity(part: bytes) -> bytes | None:
     """The kind of a part that is an identity, or holds an e-mail address; it has a digit."""
-    if _DIGITS.fullmatch(part):
-        return b"<n>"
     if _UUID.fullmatch(part):
         return b"<uuid>"
     if _EMAIL.search(part):
@@ -86,6 +88,7 @@ class Folding:
         prefixes = {family.prefix.encode(): family.pattern for family in self.families}
         self._heads = {prefix: name for prefix, name in prefixes.items() if self._head.fullmatch(prefix)}
         self._others = [(prefix, name) for prefix, name in prefixes.items() if prefix not in self._heads]
+        self._any = re.compile(b"|".join(map(re.escape, prefixes)))
         self._family_of = {name: name for name in prefixes.values()}
         self._tenants = {
             family.pattern: re.compile(rb"(?:[^%b]*[%b]){%d}\{?([^%b{}]+)" % (kinds, kinds, family.tenant_part, kinds))
@@ -99,7 +102,7 @@ class Folding:
         start = 1 if key.startswith(b"{") else 0
         if name := self._family_at(key, start):
             return name
-        behind = self._behind_parts(key, start)
+        behind = self._behind_parts(key, start) if self._any.search(key) else None
         return self.lead + behind[0] if behind else self._fold(key)
 
     def tenant_of(self, key: bytes) -> bytes | None:

@@ -38,6 +38,12 @@ def bucket_middle(bucket: int) -> float:
     return math.ldexp(0.5 + (step + 0.5) / (2 * STEPS), exponent)
 
 
+def bucket_edge(bucket: int) -> float:
+    """Milliseconds at which a bucket begins, and the one before it ends."""
+    exponent, step = divmod(bucket, STEPS)
+    return math.ldexp(0.5 + step / (2 * STEPS), exponent)
+
+
 def percentile(buckets: Mapping[int, int], share: float) -> float | None:
     """Milliseconds below which that share (0..1) of the keys expire, None without keys."""
     rank = share * sum(buckets.values())

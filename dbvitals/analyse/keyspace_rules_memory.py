@@ -107,10 +107,11 @@ def _unaccounted(seen: Seen) -> Iterator[Finding]:
     stated = seen.keyspace_bytes
     complete = seen.snapshot.coverage.ended == "complete" and seen.snapshot.coverage.mode == "full"
     measured = all(stats.memory_known == stats.count for stats in seen.patterns)
-    if not stated or not complete or not measured or stated < seen.thresholds.giant_bytes:
+    if not stated or not complete or not measured:
         return
-    missing = stated - seen.memory_bytes
-    if 100 * missing >= seen.thresholds.unaccounted_percent * stated and missing > 100 * seen.keys:
+    missing, limits = stated - seen.memory_bytes, seen.thresholds
+    bookkeeping = max(limits.unaccounted_min_bytes, 100 * seen.keys)
+    if missing > bookkeeping and 100 * missing >= limits.unaccounted_percent * stated:
         yield Finding(
             rule="RED010",
             severity=Severity.INFO,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from dbvitals.analyse.key_tally import STEPS, bucket_middle
+from dbvitals.analyse.key_tally import bucket_middle
+from dbvitals.analyse.keyspace_bursts import densest
 from dbvitals.analyse.keyspace_seen import Seen
 from dbvitals.analyse.keyspace_words import duration, keys, keys_in, keys_of, setting, without_ttl
 from dbvitals.analyse.ttl_suggestion import suggest_ttl
@@ -133,35 +134,29 @@ def _too_short(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[F
 
 
 def _together(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Finding]:
-    """Many keys in one bucket of the histogram expire together: then all their readers ask the source at once."""
-    if family.kind != "cache" or not stats.ttl_buckets or not stats.ttl_max_ms:
+    """Many keys that expire within moments: all their readers ask the source at once."""
+    burst = densest(stats.ttl_buckets)
+    if family.kind != "cache" or burst is None or not stats.ttl_max_ms:
         return
-    rates = {bucket: count / _width(bucket) for bucket, count in stats.ttl_buckets.items() if bucket_middle(bucket) > 0}
-    peak = max(rates, key=lambda bucket: (rates[bucket], bucket), default=None)
-    if peak is None:
+    if burst.keys < seen.thresholds.ttl_min_keys:  # of a sample, where each stands for thousands
         return
-    rate = seen.scale * rates[peak]
+    number, rate = seen.scale * burst.keys, seen.scale * burst.rate
     even = seen.scale * (stats.ttl_known - stats.no_ttl) / (stats.ttl_max_ms / 1000)
     if rate >= seen.thresholds.stampede_per_second and rate >= seen.thresholds.stampede_factor * even:
         yield Finding(
             rule="RED015",
             severity=Severity.MEDIUM,
             subject=keys_of(stats.pattern),
-            message=f"at least {rate:,.0f} keys a second expire in {duration(bucket_middle(peak) / 1000)}, "
-            f"{even:,.0f} would if they were spread: their readers will all ask the source at once",
+            message=f"{number:,.0f} keys expire within about {duration(burst.span)}, in {duration(burst.middle)}; "
+            f"{even * burst.span:,.0f} would if they were spread: their readers will all ask the source at once",
             confidence=Confidence.LIKELY,
             evidence=(
-                keys(seen.scale * stats.ttl_buckets[peak]),
-                Evidence(name="expire at most", value=round(rate, 1), unit="keys a second"),
+                keys(number),
+                Evidence(name="span", value=round(burst.span, 1), unit="seconds"),
+                Evidence(name="expire at least", value=round(number / burst.span, 1), unit="keys a second"),
             ),
             action=setting("add a random tenth to the TTL, and let one reader refill", family.setting),
         )
-
-
-def _width(bucket: int) -> float:
-    """Seconds that a bucket spans, and never less than one: nobody refills within a millisecond."""
-    exponent = bucket // STEPS
-    return max(1.0, 2.0**exponent / (2 * STEPS) / 1000)
 
 
 def _growing(seen: Seen, stats: PatternStats) -> Iterator[Finding]:

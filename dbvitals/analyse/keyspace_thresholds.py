@@ -17,7 +17,8 @@ class CacheThresholds:
     """Fewer reads say nothing: the interval around their ratio is wider than ten points on either side."""
 
     ttl_min_keys: int = 20
-    """With fewer keys the largest remaining TTL tells little about the one that is set."""
+    """With fewer keys the largest remaining TTL tells little about the one that is set; nor do fewer of a sample tell
+    that many expire together."""
 
     no_ttl_min_keys: int = 1000
     """Undeclared keys without TTL are worth a word from here on; a handful is somebody's configuration."""
@@ -57,6 +58,9 @@ class CacheThresholds:
 
     unaccounted_percent: float = 25.0
     """Of the keyspace's memory: hash tables and TTL entries take a fifth with tiny keys; what is more is not seen."""
+
+    unaccounted_min_bytes: int = 4 * 1024 * 1024
+    """Below it may be the server's own bookkeeping: 24 KiB of latencies for each command that was ever called, say."""
 
     encoding_bytes: int = 4096
     """A collection below this would fit in a compact encoding, were its limits a little higher."""

@@ -1,5 +1,6 @@
 """Walks through a dump, key by key."""
 
+import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -39,7 +40,7 @@ class Walk:
         self._file.rewind()
         try:
             yield from self._keys(self._file.start)
-        except IndexError:
+        except (IndexError, struct.error):
             raise RdbError(f"{self._file.path} is cut off", mend=ANOTHER) from None
 
     def _keys(self, place: int) -> Iterator[Record]:

@@ -1,11 +1,13 @@
 """Lengths and strings of a dump: stepping over them, and reading those that are wanted."""
 
 from mmap import mmap
+from struct import Struct
 
 from dbvitals.errors import DbvitalsError
 
 SIX_BITS, FOURTEEN_BITS, LENGTH_32, LENGTH_64 = 0x40, 0x80, 0x80, 0x81
 INTEGER_8, INTEGER_16, INTEGER_32, LZF = 0xC0, 0xC1, 0xC2, 0xC3
+TWO_LENGTHS = Struct(">HH").unpack_from
 WIDTHS = {INTEGER_8: 1, INTEGER_16: 2, INTEGER_32: 4}
 DIGITS = {INTEGER_8: 2, INTEGER_16: 5, INTEGER_32: 9}
 """Usual length of a number's text; all within one class of every allocator, and those of 32 bits within two."""
@@ -40,6 +42,9 @@ def skip_string(dump: mmap, place: int) -> tuple[int, int]:
         length = (first & 63) << 8 | dump[place + 1]
         return length, place + 2 + length
     if first == LZF:
+        packed, length = TWO_LENGTHS(dump, place + 1)
+        if packed >> 14 == 1 == length >> 14:  # both of 14 bits, as nearly always
+            return length & 0x3FFF, place + 5 + (packed & 0x3FFF)
         return _skip_lzf(dump, place + 1)
     if first in WIDTHS:
         return DIGITS[first], place + 1 + WIDTHS[first]
@@ -48,10 +53,6 @@ def skip_string(dump: mmap, place: int) -> tuple[int, int]:
 
 
 def _skip_lzf(dump: mmap, place: int) -> tuple[int, int]:
-    first, third = dump[place], dump[place + 2]
-    if SIX_BITS <= first < FOURTEEN_BITS and SIX_BITS <= third < FOURTEEN_BITS:  # both of 14 bits, as nearly always
-        packed = (first & 63) << 8 | dump[place + 1]
-        return (third & 63) << 8 | dump[place + 3], place + 4 + packed
     packed, place = length_at(dump, place)
     length, place = length_at(dump, place)
     return length, place + packed

@@ -59,7 +59,7 @@ class Reading:
         self._database = 0
         self._calibration = calibration
         self._now_ms = now_ms
-        self._sums: dict[tuple[str, str, bool], _Sums] = {}
+        self._sums: dict[tuple[str, str, int], _Sums] = {}
         families = harvest.folding.families
         self._with_tenants = {family.pattern for family in families if family.tenant_part is not None}
 
@@ -75,8 +75,7 @@ class Reading:
                 self._database, left = database, SETTLE_EVERY
             left -= 1
             pattern = heads.get(key[: key.find(separator) + 1]) or pattern_of(key)
-            expiring_fields = kind in EXPIRING_FIELDS
-            sums = known.get((pattern, encoding, expiring_fields)) or self._new(pattern, encoding, expiring_fields)
+            sums = known.get((pattern, encoding, kind)) or self._new(pattern, encoding, kind)
             if expiry is None:
                 sums.no_ttl += 1
                 sums.staying += size
@@ -95,7 +94,8 @@ class Reading:
     def settle(self) -> None:
         """Hand over what has come together: to the tally what is of the database that is meant."""
         found = self.databases.setdefault(self._database, Database()) if self._sums else Database()
-        for (pattern, encoding, expiring_fields), sums in self._sums.items():
+        for (pattern, encoding, kind), sums in self._sums.items():
+            expiring_fields = kind in EXPIRING_FIELDS
             expiring = len(sums.expiries) + sums.gone
             found.keys += sums.no_ttl + expiring
             found.expires += expiring
@@ -104,9 +104,9 @@ class Reading:
                 self._settle(pattern, encoding, sums, expiring_fields=expiring_fields)
         self._sums.clear()
 
-    def _new(self, pattern: str, encoding: str, expiring_fields: bool) -> _Sums:
+    def _new(self, pattern: str, encoding: str, kind: int) -> _Sums:
         tenants = self.harvest.folding.family_of(pattern) in self._with_tenants
-        sums = self._sums[(pattern, encoding, expiring_fields)] = _Sums(tenants=tenants)
+        sums = self._sums[(pattern, encoding, kind)] = _Sums(tenants=tenants)
         return sums
 
     def _add_tenant(self, key: bytes, encoding: str, size: float) -> None:

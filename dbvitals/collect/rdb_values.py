@@ -9,7 +9,16 @@ from collections.abc import Callable
 from mmap import mmap
 
 from dbvitals.collect.rdb_memory import INTEGER, MemoryModel
-from dbvitals.collect.rdb_strings import FOURTEEN_BITS, INTEGER_8, INTEGER_32, SIX_BITS, length_at, skip_string
+from dbvitals.collect.rdb_strings import (
+    FOURTEEN_BITS,
+    INTEGER_8,
+    INTEGER_32,
+    LZF,
+    SIX_BITS,
+    TWO_LENGTHS,
+    length_at,
+    skip_string,
+)
 
 BLOCK = 4096
 """Elements between two looks at whether memory of the file can be given back."""
@@ -43,6 +52,10 @@ def string_length(dump: mmap, place: int) -> tuple[int, int]:
     if first < FOURTEEN_BITS:
         length = (first & 63) << 8 | dump[place + 1]
         return length, place + 2 + length
+    if first == LZF:
+        packed, length = TWO_LENGTHS(dump, place + 1)
+        if packed >> 14 == 1 == length >> 14:  # as in skip_string; to call it takes as long again
+            return length & 0x3FFF, place + 5 + (packed & 0x3FFF)
     if INTEGER_8 <= first <= INTEGER_32:
         return INTEGER, place + 1 + (1 << (first & 3))
     return skip_string(dump, place)

@@ -76,10 +76,25 @@ def test_which_expectation_holds_for_a_pattern() -> None:
 
 @pytest.mark.parametrize(
     ("key", "tenant"),
-    [(b"lock:7:room", b"7"), (b"eu:lock:{9}:x", b"9"), (b"{lock:8}", b"8"), (b"lock:", None), (b"session:7:x", None)],
+    [(b"session:7:x", b"7"), (b"eu:session:{9}:x", b"9"), (b"{session:8}", b"8"), (b"session:", None)],
 )
 def test_the_tenant_in_a_name(key: bytes, tenant: bytes | None) -> None:
     assert FOLDING.tenant_of(key) == tenant
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"availability:pms:gran-hotel:2026-11-23:2026-11-25:2",
+        b"lock:refresh:availability:pms:gran-hotel:2026-11-23:2026-11-25:2",
+        b"rate_limit:message/8d5e957f297893487bd98fa830fa6413/5/60/second",
+        b"circuit_breaker:pms",
+        b"tenant:8d5e957f297893487bd98fa830fa6413",
+        b"pms_cache:rates:pms:gran-hotel:2026-11-23:2026-11-25",
+    ],
+)
+def test_nothing_else_that_the_service_writes_is_taken_for_a_tenant(key: bytes) -> None:
+    assert FOLDING.tenant_of(key) is None
 
 
 @pytest.mark.parametrize(

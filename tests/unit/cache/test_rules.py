@@ -129,9 +129,23 @@ def test_memory_that_the_keys_do_not_account_for_red010_trap_19() -> None:
     database = (DatabaseInfo(index=0, keys=100, expires=0),)
     (finding,) = found("RED010", snapshot(keys, nodes=(node(keyspace_bytes=8_000_000, databases=database),)))
     assert finding.evidence[0].value == 7_000_000
-    assert not found("RED010", snapshot(keys, nodes=(node(keyspace_bytes=1_100_000, databases=database),)))
     elsewhere = (*database, DatabaseInfo(index=1, keys=5, expires=0))
     assert not found("RED010", snapshot(keys, nodes=(node(keyspace_bytes=8_000_000, databases=elsewhere),)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "each", "accounted"),
+    [(100, 10_000, 4 * MIB), (100, 1_000_000, 33_333_333), (100_000, 100, 10_000_000)],
+    ids=["server's own", "a quarter", "hash tables"],
+)
+def test_what_a_server_takes_beside_its_keys_is_no_fault_red010(keys: int, each: int, accounted: int) -> None:
+    known = structs.replace(stats("a:<n>"), count=keys, memory_known=keys, memory_bytes=keys * each)
+    database = DatabaseInfo(index=0, keys=keys, expires=0)
+    full = node(keyspace_bytes=keys * each + accounted, databases=(database,))
+    assert not found("RED010", snapshot(known, nodes=(full,)))
+    more = structs.replace(full, keyspace_bytes=keys * each + accounted + 1)
+    (finding,) = found("RED010", snapshot(known, nodes=(more,)))
+    assert finding.evidence[0].value == accounted + 1
 
 
 def test_small_collections_in_a_large_encoding_red011() -> None:
@@ -173,10 +187,42 @@ def test_keys_in_other_databases_red014_trap_8() -> None:
 def test_many_keys_that_expire_together_red015() -> None:
     together = [600_000 + number for number in range(10_000)]
     (finding,) = found("RED015", snapshot(stats("availability:*", together + list(range(1_000, 1_200_000, 500)))))
-    assert finding.message.startswith("at least 307 keys a second expire in 10 min, 10 would")
-    spread = [number * 60 for number in range(1, 20_000)]
-    assert not found("RED015", snapshot(stats("availability:*", spread)))
+    assert finding.message.startswith("10,066 keys expire within about 33 s, in 10 min; 339 would if they were spread")
     assert not found("RED015", snapshot(stats("session:*", together)))
+
+
+@pytest.mark.parametrize("first", [237_568, 240_000, 245_000, 245_260, 245_700, 245_760])
+def test_a_stampede_is_seen_wherever_it_lies_red015(first: int) -> None:
+    """Buckets of 8,192 ms begin at 237,568 and at 245,760."""
+    together = [first + number // 2 for number in range(2_000)]
+    (finding,) = found("RED015", snapshot(stats("availability:*", together)))
+    evidence = {one.name: one.value for one in finding.evidence}
+    span = 16.4 if first < 245_760 <= together[-1] else 8.2
+    assert (evidence["keys"], evidence["span"]) == (2_000, span)
+    assert evidence["expire at least"] == pytest.approx(2_000 / span, rel=0.01)
+    assert f"2,000 keys expire within about {span:.0f} s, in 4 min" in finding.message
+
+
+@pytest.mark.parametrize("ttls", [(245_760, 245_760), (245_759, 245_760)], ids=["one bucket", "two"])
+def test_so_many_keys_are_a_stampede_and_one_less_are_none_red015(ttls: tuple[int, int]) -> None:
+    together = [ttls[number % 2] for number in range(1_639)]  # 200 a second, for 8.192 s
+    assert found("RED015", snapshot(stats("availability:*", together)))
+    assert not found("RED015", snapshot(stats("availability:*", together[1:])))
+
+
+def test_an_even_spread_is_no_stampede_red015() -> None:
+    assert not found("RED015", snapshot(stats("availability:*", range(1, 600_000, 3))))
+    # Next to one key that lives for long: a little less than `stampede_per_second`, twice that in two buckets.
+    assert not found("RED015", snapshot(stats("availability:*", [*range(2_000, 122_000, 6), 1_790_000])))
+    assert found("RED015", snapshot(stats("availability:*", [*range(2_000, 122_000, 4), 1_790_000])))
+
+
+def test_a_single_key_of_a_sample_is_no_stampede_red015() -> None:
+    sampled = snapshot(stats("availability:*", range(6_000, 1_800_000, 30_000)))
+    coverage = structs.replace(sampled.coverage, mode="sample", keys_before=500_000)
+    assert not found("RED015", structs.replace(sampled, coverage=coverage))
+    together = snapshot(stats("availability:*", [*range(6_000, 1_800_000, 30_000), *range(250_000, 251_000, 50)]))
+    assert found("RED015", structs.replace(together, coverage=coverage))
 
 
 def test_expired_keys_that_still_take_memory_red016_trap_26() -> None:
