@@ -55,7 +55,7 @@ def run(*, full: bool) -> None:
 def compare_quiet(server: RedisServer, keys: int) -> list[dict[str, Any]]:
     """A row for each pattern. Nothing expires meanwhile. Raises AssertionError where what must be exact is not."""
     truth = load(server.url, keys=keys, seed=SEED, now_ms=_now_ms() + DAY)
-    measured = _measured_at_rest(server)
+    measured = measured_bytes(server.url, FOLDING.pattern_of)
     began = _now_ms()
     seen = _look(server)
     took = _now_ms() - began
@@ -66,15 +66,6 @@ def compare_quiet(server: RedisServer, keys: int) -> list[dict[str, Any]]:
     ]
     assert sum(stats.count for stats in seen.values()) == sum(known.keys for known in truth.values())
     return rows
-
-
-def _measured_at_rest(server: RedisServer) -> dict[str, int]:
-    """The bytes by pattern. A table that has grown is moved step by step, and until it is, it takes more."""
-    earlier, measured = None, measured_bytes(server.url, FOLDING.pattern_of)
-    while measured != earlier:
-        time.sleep(0.2)
-        earlier, measured = measured, measured_bytes(server.url, FOLDING.pattern_of)
-    return measured
 
 
 def _row(known: Truth, stats: PatternStats, measured: int, began: int, took: int) -> dict[str, Any]:
