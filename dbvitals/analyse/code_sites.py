@@ -1,10 +1,10 @@
 """Joins what an application says of its connections with what the server shows of its sessions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dbvitals.analyse.connection_report import HeldBy
-from dbvitals.snapshot_activity import PgBouncerLink, PgBouncerSnapshot, Session
+from dbvitals.snapshot_activity import PgBouncerLink, PgBouncerPool, PgBouncerSnapshot, Session
 from dbvitals.snapshot_pool import HeldConnection, PoolObservation
 
 
@@ -58,3 +58,12 @@ def via_pgbouncer(bouncers: Sequence[PgBouncerSnapshot]) -> dict[int, str]:
         for bouncer in bouncers
         for link in bouncer.links
     }
+
+
+def pools_of(bouncer: PgBouncerSnapshot, database: str, pids: Collection[int]) -> tuple[PgBouncerPool, ...]:
+    """A console's pools that lead to `database`, whose sessions are `pids`.
+
+    PgBouncer may call it by other names: those under which its clients use one of the sessions.
+    """
+    names = {database} | {link.database for link in bouncer.links if link.server_pid in pids}
+    return tuple(pool for pool in bouncer.pools if pool.database in names)

@@ -4,11 +4,25 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dbvitals.analyse.connection_picture import Picture, is_warm, warm_or_exhausted
+from msgspec import structs
+
+from dbvitals.analyse.connection_picture import (
+    MORE_PROCESSES,
+    Picture,
+    idle_in_transaction_words,
+    is_warm,
+    warm_or_exhausted,
+)
+from dbvitals.analyse.connection_report import ConnectionReport
 from dbvitals.model import Finding, Recommendation
 
 GROWTH = 2
 """The guide doubles: 10 to 20, 20 to 40."""
+
+POOL_SIZE, MAX_OVERFLOW = "POSTGRES_POOL_SIZE", "POSTGRES_MAX_OVERFLOW"
+WARM_IMPACT = "none as long as nobody waits for a connection"
+LEAKS_FIRST = ("fix connection leaks first (idle_in_transaction)",)
+DEPLOY = "deploy with make docker-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +44,7 @@ ADVICE = {
     ),
     "CON002": Advice(
         category="idle_in_transaction",
-        symptom="{idle} connections are idle in transaction",
+        symptom="{idle}",
         impact="connections holding locks, blocking other queries",
         root_cause="transactions not committed or rolled back properly",
         solution=(
@@ -143,24 +157,42 @@ def recommend(picture: Picture, findings: Sequence[Finding]) -> tuple[Recommenda
 
 
 def _recommendation(picture: Picture, advice: Advice, rule: str, group: Sequence[Finding]) -> Recommendation:
-    symptom = advice.symptom.format(count=len(group), idle=picture.summary.idle_in_transaction)
+    count = f"{max(len(picture.long_running), picture.peak_long_running or 0):g}" if rule == "CON003" else len(group)
+    idle = idle_in_transaction_words(picture) if rule == "CON002" else ""
+    symptom = advice.symptom.format(count=count, idle=idle)
     cause = f". Root cause: {advice.root_cause}" if advice.root_cause else ""
     solution = _SOLUTIONS[rule](picture) if rule in _SOLUTIONS else advice.solution
+    impact = advice.impact
     if rule == "CON001":
         symptom = f"{symptom}: {warm_or_exhausted(picture)}"
+        impact = WARM_IMPACT if is_warm(picture) else impact
     return Recommendation(
         severity=min((finding.severity for finding in group), key=lambda severity: severity.rank),
         category=advice.category,
-        message=f"{symptom[0].upper()}{symptom[1:]}. Impact: {advice.impact}{cause}",
-        action=" ".join(f"{number}. {step[0].upper()}{step[1:]}." for number, step in enumerate(solution, 1)),
+        message=f"{symptom[0].upper()}{symptom[1:]}. Impact: {impact}{cause}",
+        action=numbered(solution),
     )
+
+
+def numbered(steps: Sequence[str]) -> str:
+    """Steps as sentences of one line."""
+    return " ".join(f"{number}. {step[0].upper()}{step[1:]}." for number, step in enumerate(steps, 1))
+
+
+def env_step(words: str, name: str, value: int | None) -> str:
+    """A step that sets a variable in .env. Two on one line would be one broken value, so each has its own step."""
+    return f"{words} with the line {name}={value} in .env"
 
 
 def _pool_solution(picture: Picture) -> tuple[str, ...]:
     """The guide's, when it helps: not for a pool that is only warm, nor beyond what the server gives."""
+    if picture.has_more_processes:
+        return (MORE_PROCESSES,)
     if is_warm(picture):
-        return ("nothing, as long as nobody waits: idle connections are what a pool is for",)
-    leaks = ("fix connection leaks first (idle_in_transaction)",) if picture.idle_in_transaction else ()
+        nothing = "nothing, as long as nobody waits: idle connections are what a pool is for"
+        is_known = picture.summary.waiting_connections is not None
+        return (nothing,) if is_known else ("ask the application whether anybody waits (--app URL)", nothing)
+    leaks = LEAKS_FIRST if picture.idle_in_transaction else ()
     size, overflow = picture.pool.size * GROWTH, picture.pool.max_overflow * GROWTH
     demand = (size + overflow) * picture.pool.processes
     if picture.fleet and demand > picture.fleet.supply:
@@ -170,13 +202,22 @@ def _pool_solution(picture: Picture) -> tuple[str, ...]:
             f"do not grow the pool: {demand} connections would be more than {supply}",
             "hold connections for a shorter time, or put PgBouncer before the server",
         )
-    sizes = f"postgres_pool_size ({picture.pool.size} to {size}) and postgres_max_overflow"
-    lines = f"POSTGRES_POOL_SIZE={size} POSTGRES_MAX_OVERFLOW={overflow}"
+    more, beyond = f"({picture.pool.size} to {size})", f"({picture.pool.max_overflow} to {overflow})"
     return (
         *leaks,
-        f"increase {sizes} ({picture.pool.max_overflow} to {overflow}), in .env: {lines}",
-        "deploy with make docker-up",
+        env_step(f"increase postgres_pool_size {more}", POOL_SIZE, size),
+        env_step(f"increase postgres_max_overflow {beyond}", MAX_OVERFLOW, overflow),
+        DEPLOY,
     )
+
+
+def refer_to_measured(advice: Recommendation, report: ConnectionReport) -> Recommendation:
+    """For a report with measured sizes: what would double the pool refers to these instead. Others stay."""
+    if advice.category != ADVICE["CON001"].category or POOL_SIZE not in advice.action:
+        return advice
+    leaks = LEAKS_FIRST if report.idle_in_transaction else ()
+    measured = "take the size that was measured for each pool (sizing) instead of doubling it"
+    return structs.replace(advice, action=numbered((*leaks, measured)))
 
 
 _SOLUTIONS: dict[str, Callable[[Picture], tuple[str, ...]]] = {"CON001": _pool_solution}

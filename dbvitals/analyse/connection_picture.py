@@ -11,6 +11,12 @@ from dbvitals.model import Action, Evidence, Ref
 from dbvitals.snapshot_activity import ActivityServer, HorizonHolder, PgBouncerSnapshot, PreparedTransaction
 from dbvitals.snapshot_pool import PoolObservation
 
+FULL_PERCENT = 100.0
+
+MORE_PROCESSES = (
+    "more than one process has such a pool: give --processes N, or --application NAME where others are counted, too"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
@@ -28,6 +34,11 @@ class Picture:
     bouncers: tuple[PgBouncerSnapshot, ...] = ()
     observations: tuple[PoolObservation, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    pinning: frozenset[int] = frozenset()
+    """Process ids of sessions whose transaction keeps rows from VACUUM."""
+    peak_idle_in_transaction: float | None = None
+    """Of the watch, as is the next; None without one, or where it could not be seen."""
+    peak_long_running: float | None = None
     refusal: str | None = None
 
     @property
@@ -52,13 +63,33 @@ class Picture:
         """The same of `pool_busy_percent`: a pool that was exhausted and rests now is not a warm one."""
         return _higher(self.summary.pool_busy_percent, self.summary.peak_busy_percent)
 
+    @property
+    def most_idle_in_transaction(self) -> float | None:
+        """The same of `idle_in_transaction`."""
+        return _higher(self.summary.idle_in_transaction, self.peak_idle_in_transaction)
+
+    @property
+    def has_more_processes(self) -> bool:
+        """Whether more connections are open than the one process, which was assumed, can have."""
+        percent = self.utilization
+        return self.pool.processes_from == "assumed" and percent is not None and percent > FULL_PERCENT
+
 
 def _higher(now: float | None, peak: float | None) -> float | None:
     return max((percent for percent in (now, peak) if percent is not None), default=None)
 
 
+def idle_in_transaction_words(picture: Picture) -> str:
+    """How many are, or were at the peak."""
+    now, most = picture.summary.idle_in_transaction, picture.most_idle_in_transaction
+    if most == now:
+        return f"{now} connections are idle in transaction"
+    end = "an unknown number" if now is None else now
+    return f"{most:g} connections were idle in transaction at the peak, {end} at the end"
+
+
 def is_warm(picture: Picture) -> bool:
-    """Whether the pool is full of connections that wait for work: nobody waits for one."""
+    """Whether the pool is full of connections that do nothing, and nobody is known to wait for one."""
     busy, pending = picture.busy, picture.summary.waiting_connections
     return busy is not None and busy <= picture.thresholds.utilization_medium_percent and not pending
 
@@ -71,7 +102,9 @@ def warm_or_exhausted(picture: Picture) -> str:
     if busy is None:
         return "how many of them are busy cannot be seen"
     if is_warm(picture):
-        return f"only {busy:g} % of the capacity is busy: the pool is warm, not exhausted"
+        # A connection that is out without a transaction is idle to the server: such a pool may be exhausted.
+        unknown = "; whether anybody waits is not known: --app tells" if pending is None else ""
+        return f"only {busy:g} % of the capacity is busy: the pool is warm, not exhausted{unknown}"
     return f"{busy:g} % of the capacity is busy: the pool is about to be exhausted"
 
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from dbvitals.analyse.connection_picture import Picture, number, ref, seconds, warm_or_exhausted
+from dbvitals.analyse.connection_picture import (
+    MORE_PROCESSES,
+    Picture,
+    idle_in_transaction_words,
+    number,
+    ref,
+    seconds,
+    warm_or_exhausted,
+)
 from dbvitals.analyse.connection_report import Summary
 from dbvitals.analyse.session_text import IDLE_IN_TRANSACTION
 from dbvitals.model import Confidence, Finding, Severity
@@ -18,7 +26,8 @@ def _utilization(picture: Picture) -> Iterator[Finding]:
         severity=Severity.CRITICAL if percent > limits.utilization_critical_percent else Severity.MEDIUM,
         subject=ref("pool", "pool"),
         message=f"{connections} of {summary.pool_capacity} connections are open ({percent:g} %)"
-        f"{_at_the_peak(summary)}; {warm_or_exhausted(picture)}",
+        f"{_at_the_peak(summary)}; {warm_or_exhausted(picture)}"
+        + (f"; {MORE_PROCESSES}" if picture.has_more_processes else ""),
         evidence=(
             number("utilisation", percent, "percent"),
             number("busy", picture.busy, "percent"),
@@ -33,15 +42,17 @@ def _at_the_peak(summary: Summary) -> str:
 
 
 def _idle_in_transaction(picture: Picture) -> Iterator[Finding]:
-    silent, most = picture.summary.idle_in_transaction, picture.thresholds.idle_in_transaction_max
+    silent, most = picture.most_idle_in_transaction, picture.thresholds.idle_in_transaction_max
     if silent is None or silent <= most:
         return
-    aborted = sum(c.state == IDLE_IN_TRANSACTION[1] for c in picture.connections)
+    aborted = sum(connection.state == IDLE_IN_TRANSACTION[1] for connection in picture.connections)
     yield Finding(
         rule="CON002",
         severity=Severity.MEDIUM,
         subject=ref("pool", "pool"),
-        message=f"{silent} connections are idle in transaction, {aborted} of them aborted",
+        # The watch's cheap looks do not tell who was aborted at the peak.
+        message=idle_in_transaction_words(picture)
+        + (f", {aborted} of them aborted" if silent == picture.summary.idle_in_transaction else ""),
         evidence=(number("idle in transaction", silent), number("allowed", most)),
     )
 

@@ -30,6 +30,20 @@ def _long_queries(picture: Picture) -> Iterator[Finding]:
         )
 
 
+def _watched_long_queries(picture: Picture) -> Iterator[Finding]:
+    """There were more while watching than there are now."""
+    peak, now = picture.peak_long_running, len(picture.long_running)
+    if peak is not None and peak > now:
+        yield Finding(
+            rule="CON003",
+            severity=Severity.MEDIUM,
+            subject=ref("pool", "pool"),
+            message=f"{peak:g} queries at a time ran for more than {picture.thresholds.long_query_seconds:g} s "
+            f"at the peak, {now} at the end",
+            evidence=(number("long queries", peak, "queries"),),
+        )
+
+
 def _blocking(picture: Picture) -> Iterator[Finding]:
     for tree in picture.blocking:
         longest = longest_wait(tree)
@@ -68,18 +82,17 @@ def _watched_blocking(picture: Picture) -> Iterator[Finding]:
 def _leaks(picture: Picture) -> Iterator[Finding]:
     """One silent transaction harms by what it holds: rows from VACUUM, or locks from others."""
     blocking = {tree.pid for tree in picture.blocking}
-    pinning = {holder.pid for holder in picture.horizon}
     for connection in picture.idle_in_transaction:
         if (connection.state_seconds or 0.0) <= picture.thresholds.leak_seconds:
             continue
-        harms = connection.pid in blocking | pinning
+        harms = connection.pid in blocking | picture.pinning
         yield Finding(
             rule="CON007",
             severity=Severity.HIGH if connection.pid in blocking else Severity.MEDIUM if harms else Severity.INFO,
             subject=session_ref(connection),
             message=f"{connection.state} for {connection.state_seconds:.0f} s"
             + (", holds locks that others wait for" if connection.pid in blocking else "")
-            + (", keeps VACUUM from its work" if connection.pid in pinning else "")
+            + (", keeps VACUUM from its work" if connection.pid in picture.pinning else "")
             + site_words(connection),
             evidence=(
                 seconds("idle in transaction", connection.state_seconds),
@@ -177,6 +190,7 @@ def _held_silently(picture: Picture) -> Iterator[Finding]:
 
 SESSION_RULES = (
     _long_queries,
+    _watched_long_queries,
     _blocking,
     _watched_blocking,
     _leaks,

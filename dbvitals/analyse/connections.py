@@ -1,25 +1,22 @@
 """Judges a server's sessions: counts, lists, trees, findings; gives the report."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbvitals.analyse.blocking import TreeContext, blocking_trees
-from dbvitals.analyse.code_sites import code_sites, via_pgbouncer
+from dbvitals.analyse.code_sites import code_sites, pools_of, via_pgbouncer
 from dbvitals.analyse.connection_advice import recommend
 from dbvitals.analyse.connection_findings import findings
+from dbvitals.analyse.connection_groups import by_application, by_state, other_databases
 from dbvitals.analyse.connection_picture import Picture
 from dbvitals.analyse.connection_report import (
     SCHEMA_VERSION,
-    ApplicationConnections,
     Connection,
     ConnectionReport,
     Gap,
     HeldBy,
-    OtherDatabase,
     Sample,
     Sighting,
-    StateConnections,
     Summary,
     Watched,
 )
@@ -29,9 +26,9 @@ from dbvitals.analyse.index_report import Cost
 from dbvitals.analyse.session_text import (
     ACTIVE,
     IDLE_IN_TRANSACTION,
-    STATES,
     activity,
     client,
+    is_hidden,
     is_idle_in_transaction,
     query_text,
     wait_event,
@@ -40,8 +37,6 @@ from dbvitals.analyse.sql_text import quote_ident
 from dbvitals.model import Skipped, Target, Tool
 from dbvitals.snapshot_activity import ActivitySnapshot, PgBouncerSnapshot, Session
 from dbvitals.snapshot_pool import PoolObservation
-
-HIDDEN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +69,15 @@ class Question:
     also_incomplete: tuple[Skipped, ...] = ()
     server_lost: str | None = None
 
-    @property
-    def clients_waiting(self) -> int | None:
-        """Who waits for a connection: only the application and PgBouncer know, the server does not."""
+    def waiting_for(self, database: str, pids: Collection[int]) -> int | None:
+        """Who waits for a connection to `database`, whose sessions are `pids`.
+
+        Only the application and PgBouncer know, the server does not.
+        """
         if not self.observations and not self.bouncers:
             return None
-        pending = sum(seen.pool.pending for seen in self.observations)
-        return pending + sum(pool.clients_waiting or 0 for seen in self.bouncers for pool in seen.pools)
+        pools = [pool for seen in self.bouncers for pool in pools_of(seen, database, pids)]
+        return sum(seen.pool.pending for seen in self.observations) + sum(pool.clients_waiting or 0 for pool in pools)
 
 
 def analyse_connections(snapshot: ActivitySnapshot, question: Question) -> ConnectionReport:
@@ -105,6 +102,9 @@ def analyse_connections(snapshot: ActivitySnapshot, question: Question) -> Conne
         bouncers=question.bouncers,
         observations=question.observations,
         sightings=question.watching.sightings,
+        pinning=frozenset(session.pid for session in mine if session.has_xid or session.xmin_age is not None),
+        peak_idle_in_transaction=question.watching.peak("idle_in_transaction"),
+        peak_long_running=question.watching.peak("long_running_queries"),
     )
     found = findings(picture)
     return ConnectionReport(
@@ -125,9 +125,9 @@ def analyse_connections(snapshot: ActivitySnapshot, question: Question) -> Conne
         long_running_queries=picture.long_running,
         idle_in_transaction=picture.idle_in_transaction,
         blocking=trees,
-        by_application=_by_application(mine),
-        by_state=_by_state(mine),
-        other_databases=_other_databases(snapshot),
+        by_application=by_application(mine),
+        by_state=by_state(mine),
+        other_databases=other_databases(snapshot),
         prepared_transactions=snapshot.prepared,
         horizon=snapshot.horizon,
         fleet=fleet,
@@ -179,11 +179,12 @@ def _weight(session: Session) -> int:
 def _summary(snapshot: ActivitySnapshot, mine: Sequence[Session], question: Question) -> Summary:
     server, pool, peak = snapshot.server, question.pool, question.watching.peak("total_connections")
     total = len(mine)
-    hidden = sum(session.state is None for session in mine)
+    hidden = sum(is_hidden(session) for session in mine)
     active = sum(session.state in ACTIVE for session in mine)
     idle = sum(session.state == "idle" for session in mine)
     in_transaction = sum(is_idle_in_transaction(session) for session in mine)
     long = sum((session.query_seconds or 0.0) > question.thresholds.long_query_seconds for session in mine)
+    in_database = {session.pid for session in snapshot.sessions if session.database == server.database}
     # The tool's own connection takes a slot, too.
     on_server = 1 + sum(session.backend_type in ("client backend", None) for session in snapshot.sessions)
 
@@ -203,7 +204,7 @@ def _summary(snapshot: ActivitySnapshot, mine: Sequence[Session], question: Ques
         pool_size_configured=pool.size,
         max_overflow_configured=pool.max_overflow,
         pool_capacity=pool.capacity,
-        waiting_connections=question.clients_waiting,
+        waiting_connections=question.waiting_for(server.database, in_database),
         blocked_connections=seen(sum(bool(session.blocked_by) for session in mine)),
         hidden_connections=hidden,
         excluded_connections=snapshot.excluded,
@@ -216,55 +217,9 @@ def _summary(snapshot: ActivitySnapshot, mine: Sequence[Session], question: Ques
     )
 
 
-def _by_state(mine: Sequence[Session]) -> tuple[StateConnections, ...]:
-    ages: dict[str, list[float]] = {state: [] for state in STATES}
-    counts: dict[str, int] = dict.fromkeys(STATES, 0)
-    for session in mine:
-        state = session.state or HIDDEN
-        counts[state] = counts.get(state, 0) + 1
-        if session.state_seconds is not None:
-            ages.setdefault(state, []).append(session.state_seconds)
-    return tuple(
-        StateConnections(state=state, connections=number, longest_seconds=max(ages.get(state, ()), default=None))
-        for state, number in counts.items()
-    )
-
-
-def _by_application(mine: Sequence[Session]) -> tuple[ApplicationConnections, ...]:
-    groups: dict[tuple[str, str | None], list[Session]] = defaultdict(list)
-    for session in mine:
-        groups[(session.application_name, session.user)].append(session)
-    rows = [_application(name, user, group) for (name, user), group in groups.items()]
-    return tuple(sorted(rows, key=lambda row: (-row.total, row.application_name, row.user or "")))
-
-
-def _application(name: str, user: str | None, group: Sequence[Session]) -> ApplicationConnections:
-    known = all(session.state is not None for session in group)
-    return ApplicationConnections(
-        application_name=name,
-        user=user,
-        total=len(group),
-        active=sum(session.state in ACTIVE for session in group) if known else None,
-        idle=sum(session.state == "idle" for session in group) if known else None,
-        idle_in_transaction=sum(is_idle_in_transaction(session) for session in group) if known else None,
-    )
-
-
-def _other_databases(snapshot: ActivitySnapshot) -> tuple[OtherDatabase, ...]:
-    """Clients elsewhere; those of this database that another role or application has are named after it, too."""
-    counts: dict[str, int] = defaultdict(int)
-    for session in snapshot.sessions:
-        if not session.mine and session.backend_type in ("client backend", None):
-            counts[session.database or "none"] += 1
-    return tuple(
-        OtherDatabase(database=name, connections=number)
-        for name, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    )
-
-
 def _unseen(snapshot: ActivitySnapshot) -> tuple[Skipped, ...]:
     server, parts = snapshot.server, []
-    hidden = sum(session.state is None for session in snapshot.sessions if session.mine)
+    hidden = sum(is_hidden(session) for session in snapshot.sessions if session.mine)
     if hidden:
         parts.append(
             Skipped(

@@ -83,11 +83,7 @@ def weigh(
         limits[f"CONNECTION LIMIT of database {server.database}"] = server.database_limit
     for role in sorted(set(roles) & server.role_limits.keys()):
         limits[f"CONNECTION LIMIT of role {role}"] = server.role_limits[role]
-    limits |= {
-        f"PgBouncer {seen.address}": seen.max_server_connections
-        for seen in bouncers
-        if seen.max_server_connections is not None
-    }
+    limits |= _through(bouncers)
     limited_by = min(limits, key=lambda name: (limits[name], name))
     supply, demand = max(0, limits[limited_by]), pool.capacity
     return Fleet(
@@ -100,3 +96,11 @@ def weigh(
         oversubscribed=None if demand is None or not supply else round(demand / supply, 2),
         processes_that_fit=None if pool.each is None else supply // pool.each,
     )
+
+
+def _through(bouncers: Sequence[PgBouncerSnapshot]) -> dict[str, int]:
+    """What all PgBouncers give together; one without a maximum gives whatever the server does."""
+    most = [seen.max_server_connections for seen in bouncers if seen.max_server_connections is not None]
+    if not most or len(most) < len(bouncers):
+        return {}
+    return {f"PgBouncer {' + '.join(sorted(seen.address for seen in bouncers))}": sum(most)}

@@ -2,7 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
+from msgspec import structs
+
+from dbvitals.analyse.key_names import bytes_of, text_of
 from dbvitals.analyse.key_patterns import OTHER, Folding
 from dbvitals.snapshot_keyspace import PatternStats
 
@@ -12,11 +17,28 @@ FAN_OUT = 12
 CROWDED = 4000
 """Patterns that are kept apart while keys are still coming: a few megabytes."""
 
+MISSED = 5
+"""Patterns that are kept beyond the limit, because keys of them were looked for in vain the most often."""
+
 _Parts = tuple[str, ...]
+_NO_MISSES: Mapping[str, int] = MappingProxyType({})
 
 
-def condense(patterns: Iterable[PatternStats], folding: Folding, limit: int) -> dict[str, str]:
-    """Give the new name of each pattern that loses its own, so that at most `limit` discovered ones and `other` stay.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condensed:
+    """What patterns are to be called. `names`: the new name of each that loses its own.
+
+    `folded`: of those in which a part became `*`, how they read then, also when they are among `other` now.
+    """
+
+    names: Mapping[str, str]
+    folded: Mapping[str, str]
+
+
+def condense(
+    patterns: Iterable[PatternStats], folding: Folding, limit: int, misses: Mapping[str, int] = _NO_MISSES
+) -> Condensed:
+    """Choose names, so that at most `limit` discovered patterns, those `misses` tell of most, and `other` stay.
 
     Declared families keep theirs.
     """
@@ -27,8 +49,54 @@ def condense(patterns: Iterable[PatternStats], folding: Folding, limit: int) -> 
         memory, count = weights[names[stats.pattern]]
         weights[names[stats.pattern]] = (memory + stats.memory_bytes, count + stats.count)
     ranked = sorted(weights, key=lambda name: (-weights[name][0], -weights[name][1], name))
-    kept = set(ranked[:limit])
-    return {old: new if new in kept else OTHER for old, new in names.items() if old != new or new not in kept}
+    kept = {*ranked[:limit], *_most_missed(names, misses)}
+    return Condensed(
+        names={old: new if new in kept else OTHER for old, new in names.items() if old != new or new not in kept},
+        folded={old: new for old, new in names.items() if old != new},
+    )
+
+
+def without_identities(
+    patterns: Iterable[PatternStats], folded: Mapping[str, str], folding: Folding
+) -> tuple[PatternStats, ...]:
+    """Hide in the names of keys what has become `*` in their pattern: it may be the name of a guest.
+
+    Names that were kept as they are, because somebody asked for that, stay so.
+    """
+    known = tuple(patterns)
+    if not folded or _are_shown(known, folding):
+        return known
+    return tuple(
+        _hidden(stats, folded[stats.pattern], folding) if stats.pattern in folded else stats for stats in known
+    )
+
+
+def _most_missed(names: Mapping[str, str], misses: Mapping[str, int]) -> list[str]:
+    sums: dict[str, int] = defaultdict(int)
+    for pattern, number in misses.items():
+        if pattern in names:
+            sums[names[pattern]] += number
+    return sorted(sums, key=lambda name: (-sums[name], name))[:MISSED]
+
+
+def _are_shown(patterns: Iterable[PatternStats], folding: Folding) -> bool:
+    """Whether names are not masked: masking one that is changes nothing."""
+    names = (name for stats in patterns for name in (*stats.samples, *(key.key for key in stats.largest)))
+    return any(text_of(folding.masked(bytes_of(name))) != name for name in names)
+
+
+def _hidden(stats: PatternStats, shape: str, folding: Folding) -> PatternStats:
+    largest = tuple(structs.replace(key, key=_hide(key.key, shape, folding)) for key in stats.largest)
+    samples = sorted({_hide(name, shape, folding) for name in stats.samples})
+    return structs.replace(stats, largest=largest, samples=tuple(samples))
+
+
+def _hide(name: str, shape: str, folding: Folding) -> str:
+    """Where the parts of a name are not those of its pattern (it is long, or cut), all after the first `*` goes."""
+    kinds, parts = _parts(shape, folding), _parts(name, folding)
+    if len(kinds) != len(parts):
+        return "".join(parts[: kinds.index("*")]) + "*"
+    return "".join("*" if kind == "*" else part for kind, part in zip(kinds, parts, strict=True))
 
 
 def _parts(pattern: str, folding: Folding) -> _Parts:

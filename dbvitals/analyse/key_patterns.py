@@ -160,6 +160,7 @@ HIDDEN = (b"<bytes>", b"<email>", b"<phone>", b"<long>")
 SHOWN_DIGITS = 6
 SHOWN_WORD = 12
 SHOWN_START = 4
+SHOWN_END = 4
 
 
 def _mask(part: bytes) -> bytes:
@@ -171,11 +172,15 @@ def _mask(part: bytes) -> bytes:
         return b"<text>"
     if shape == b"<n>":
         return part if len(part) <= SHOWN_DIGITS else b"<n>"
-    return part if b"<" not in shape or _is_plain(part, shape) else part[:SHOWN_START] + b"..."
+    if shape == b"<uuid>":  # the beginning of a version 7 is the time, and the same for all of an hour
+        return b"..." + part[-SHOWN_END:]
+    if b"<" not in shape or _is_plain(part, shape):
+        return part
+    return part[:SHOWN_START].split(b"@")[0] + b"..."  # what looks like an address would be masked once more
 
 
 def _is_plain(part: bytes, shape: bytes) -> bool:
     """A short word with a number, or a date; with more digits it may be a telephone number."""
-    if len(part) > SHOWN_WORD or shape in (b"<hex>", b"<id>", b"<uuid>"):
+    if len(part) > SHOWN_WORD or shape in (b"<hex>", b"<id>"):
         return False
     return len(_DIGIT.findall(part)) <= SHOWN_DIGITS or _DATE.fullmatch(part) is not None

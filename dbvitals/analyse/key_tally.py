@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from dbvitals.analyse.key_condense import CROWDED, condense
+from dbvitals.analyse.key_condense import CROWDED, Condensed, condense, without_identities
 from dbvitals.analyse.key_patterns import Folding
 from dbvitals.snapshot_keyspace import KeySize, PatternStats
 
@@ -215,11 +215,19 @@ class KeyspaceTally:
         return tuple(self._patterns[name].freeze(name, family_of(name)) for name in sorted(self._patterns))
 
     def _make_room(self) -> None:
-        merged = merge(self.freeze(), condense(self.freeze(), self._folding, CROWDED // 2))
+        patterns = self.freeze()
+        condensed = condense(patterns, self._folding, CROWDED // 2)
         self._patterns = {}
-        for stats in merged:
+        for stats in merge_condensed(patterns, condensed, self._folding):
             tally = self._patterns[stats.pattern] = PatternTally()
             tally.merge(stats)
+
+
+def merge_condensed(
+    patterns: Iterable[PatternStats], condensed: Condensed, folding: Folding
+) -> tuple[PatternStats, ...]:
+    """Add patterns up under their new names; a name of a key does not tell what its pattern no longer does."""
+    return merge(without_identities(patterns, condensed.folded, folding), condensed.names)
 
 
 def merge(patterns: Iterable[PatternStats], names: Mapping[str, str]) -> tuple[PatternStats, ...]:

@@ -20,7 +20,7 @@ from dbvitals.analyse.keyspace_report import (
     Ttl,
     Window,
 )
-from dbvitals.analyse.keyspace_seen import Seen, distrust, look
+from dbvitals.analyse.keyspace_seen import Seen, distrust, is_there, look
 from dbvitals.analyse.keyspace_thresholds import CacheThresholds
 from dbvitals.expect import KeyFamily
 from dbvitals.model import Skipped, Target, Tool
@@ -190,7 +190,7 @@ def _description(seen: Seen, stats: PatternStats) -> str:
         return "everything else"
     family = seen.family(stats)
     if family is None:
-        return "discovered"
+        return "discovered" if is_there(stats) else "no keys, but asked for"
     return family.description if stats.pattern == family.pattern else f"{family.description}, behind other parts"
 
 

@@ -13,7 +13,10 @@ CACHE_CATEGORIES = {
     "RED005": ("ttl_too_short", "Lengthen the TTL to what is declared, or correct the declaration"),
     "RED006": ("locks_without_ttl", "Take locks with their TTL in one command, and delete those whose holder is gone"),
     "RED007": ("unwanted_ttl", "Write these keys without TTL; PERSIST mends those that are there"),
-    "RED008": ("eviction_policy", "Give cached keys a TTL, or choose a policy that can evict them"),
+    "RED008": (
+        "eviction_policy",
+        "Give cached keys a TTL; choose a policy that can evict them where no locks or state are",
+    ),
     "RED009": ("giant_keys", "Split them over many keys; remove with UNLINK"),
     "RED010": ("unaccounted_memory", "Read the dump with --rdb, which measures every element"),
     "RED011": ("encodings", "Raise the limit of the compact encoding a little, or shorten the values"),

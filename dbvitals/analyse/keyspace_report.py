@@ -148,7 +148,10 @@ class NodeReport(Struct, frozen=True, kw_only=True):
 
 
 class CacheReport(Struct, frozen=True, kw_only=True):
-    """The whole report. Declared patterns come first, then discovered ones by memory, then `other`."""
+    """The whole report.
+
+    Declared patterns come first, then those without keys that were asked for, discovered ones by memory, and `other`.
+    """
 
     schema_version: str
     tool: Tool

@@ -4,15 +4,19 @@ from collections.abc import Iterator
 
 from dbvitals.analyse.keyspace_seen import Seen
 from dbvitals.analyse.keyspace_words import keys, keys_of, server, setting
-from dbvitals.model import Confidence, Evidence, Finding, Severity
-from dbvitals.snapshot_keyspace import NodeInfo, PatternStats
+from dbvitals.model import Action, Confidence, Evidence, Finding, Severity
+from dbvitals.snapshot_keyspace import PatternStats
 
 _COMPACT = {
-    "hash/hashtable": ("hash", "hash-max-listpack-value", "hash-max-ziplist-value"),
-    "set/hashtable": ("set", "set-max-listpack-value", "set-max-intset-entries"),
-    "zset/skiplist": ("zset", "zset-max-listpack-value", "zset-max-ziplist-value"),
+    "hash/hashtable": ("hash", ("hash-max-listpack-value", "hash-max-ziplist-value")),
+    "set/hashtable": ("set", ("set-max-listpack-value",)),
+    "zset/skiplist": ("zset", ("zset-max-listpack-value", "zset-max-ziplist-value")),
 }
-"""Encodings for large collections, and the settings that decide when a small one gets it (now, and before 7.0)."""
+"""Encodings for large collections, and the settings that decide which value is too long for the compact one (now, and
+before 7.0). Before 7.2 a set has none: there only a set of whole numbers is compact."""
+
+_LONG_VALUE = 256
+"""Bytes that a value may have in a compact encoding before looking through it costs more than it saves."""
 
 _MANY_TYPES = 16
 """Fewer keys of known type say too little about the encoding of a pattern."""
@@ -48,7 +52,9 @@ def _giants(seen: Seen, stats: PatternStats) -> Iterator[Finding]:
             Evidence(name="share of all keys", value=round(share, 1), unit="percent"),
             Evidence(name="type", value=largest.type),
         ),
-        action=setting("split it over many keys; remove it with UNLINK, never DEL", ""),
+        action=setting(
+            "split it over many keys; remove it with UNLINK, never DEL; its name in full:", "dbvitals cache --show-keys"
+        ),
     )
 
 
@@ -57,30 +63,37 @@ def _encodings(seen: Seen, stats: PatternStats) -> Iterator[Finding]:
     if stats.types_known < _MANY_TYPES or not stats.memory_known:
         return
     average = stats.memory_bytes / stats.memory_known
-    for encoding, (kind, modern, older) in _COMPACT.items():
+    config = seen.primaries[0].config if seen.primaries else {}
+    for encoding, (kind, names) in _COMPACT.items():
         share = stats.encodings.get(encoding, 0) / stats.types_known
-        if share < 0.5 or average >= seen.thresholds.encoding_bytes:
+        name = next((name for name in names if name in config), None)
+        if share < 0.5 or average >= seen.thresholds.encoding_bytes or (kind == "set" and name is None):
             continue
-        name, value = _setting_of(seen.primaries, modern, older)
+        limit = f"{name} {config[name]}" if name else "its limit"
         yield Finding(
             rule="RED011",
             severity=Severity.INFO,
             subject=keys_of(stats.pattern),
             message=f"small collections of type {kind} ({average:.0f} bytes on average) in the encoding {encoding}: "
-            f"a value longer than {name} {value} keeps them from the compact one",
+            f"a value longer than {limit} keeps them from the compact one",
             confidence=Confidence.LIKELY,
             evidence=(
                 keys(seen.scale * stats.count * share),
                 Evidence(name="memory", value=round(seen.scale * stats.memory_bytes * share), unit="bytes"),
             ),
-            action=setting("raise the limit a little, or shorten the values", f"CONFIG SET {name} 256"),
+            action=_longer_values(kind, name, config.get(name or "", "")),
         )
 
 
-def _setting_of(nodes: tuple[NodeInfo, ...], modern: str, older: str) -> tuple[str, str]:
-    config = nodes[0].config if nodes else {}
-    name = older if older in config and modern not in config else modern
-    return name, config.get(name, "")
+def _longer_values(kind: str, name: str | None, value: str) -> Action:
+    """What is proposed is never below what is set."""
+    if name is None or not value.isdigit():
+        return setting("ask for the limit; raise it a little, or shorten the values", f"CONFIG GET {kind}-max-*-value")
+    return setting(
+        "raise the limit a little, or shorten the values",
+        f"CONFIG SET {name} {max(_LONG_VALUE, 2 * int(value))}",
+        undo=f"CONFIG SET {name} {value}",
+    )
 
 
 def _tenant(seen: Seen) -> Iterator[Finding]:
@@ -99,7 +112,10 @@ def _tenant(seen: Seen) -> Iterator[Finding]:
                 keys(seen.scale * largest.keys),
                 Evidence(name="memory", value=round(seen.scale * largest.memory_bytes), unit="bytes"),
             ),
-            action=setting("limit what a tenant may cache, or give it a Redis of its own", ""),
+            action=setting(
+                "limit what a tenant may cache, or give it a Redis of its own; its name in full:",
+                "dbvitals cache --show-keys",
+            ),
         )
 
 
@@ -120,7 +136,7 @@ def _unaccounted(seen: Seen) -> Iterator[Finding]:
             "collections whose first elements are small and whose later ones are large, or buffers",
             confidence=Confidence.LIKELY,
             evidence=(Evidence(name="not accounted for", value=missing, unit="bytes"),),
-            action=setting("read the dump with --rdb: it measures every element", ""),
+            action=setting("read the dump: it has every element", "dbvitals cache --rdb dump.rdb"),
         )
 
 
@@ -138,7 +154,9 @@ def _never_read(seen: Seen) -> Iterator[Finding]:
                 message=f"{percent:.0f} % of its keys were written and never read since",
                 confidence=Confidence.ESTIMATE,
                 evidence=(keys(one.judged), Evidence(name="never read", value=one.never_read, unit="keys")),
-                action=setting("cache on the second request, or leave it out of the cache", ""),
+                action=setting(
+                    "cache on the second request, or leave it out of the cache", family.setting if family else ""
+                ),
             )
 
 

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 
 from dbvitals.analyse.keyspace_seen import Seen
-from dbvitals.analyse.keyspace_words import keys, keys_in, server, setting
-from dbvitals.model import Confidence, Evidence, Finding, Severity
-from dbvitals.snapshot_keyspace import NodeInfo
+from dbvitals.analyse.keyspace_words import counted_for, gibibytes, keys, keys_in, server, setting, since
+from dbvitals.model import Action, Confidence, Evidence, Finding, Severity
+from dbvitals.snapshot_keyspace import NodeInfo, PatternStats
 
 _PRECIOUS = ("lock", "state")
 """Kinds of keys that must not be evicted."""
+
+_HEADROOM = 1.5
+"""Times what was in use at most: room for a day that is busier, and for what a copy in the background takes."""
+
+_MIB = 1024 * 1024
 
 
 def server_findings(seen: Seen) -> Iterator[Finding]:
@@ -37,16 +42,19 @@ def _hit_ratio(seen: Seen) -> Iterator[Finding]:
         rule="RED001",
         severity=Severity.HIGH if percent < limits.hit_ratio_poor_percent else Severity.MEDIUM,
         subject=server(seen.snapshot.source),
-        message=f"{percent:.1f} % of all reads found their key, "
+        message=f"{percent:.1f} % of all reads {since(traffic.source, traffic.seconds)} found their key, "
         f"{limits.hit_ratio_min_percent:.0f} % is the target{others}",
         confidence=Confidence.LIKELY if kinds else Confidence.CERTAIN,
         evidence=(
             Evidence(name="hit ratio", value=round(percent, 1), unit="percent"),
             Evidence(name="hits", value=traffic.hits, unit="reads"),
             Evidence(name="misses", value=traffic.misses, unit="reads"),
+            *counted_for(traffic.seconds),
         ),
         action=setting(
-            "let stable data live longer, precache what is asked for often, look at what is invalidated", ""
+            "let stable data live longer, precache what is asked for often, look at what is invalidated; which keys "
+            "those are that are not found:",
+            "dbvitals cache --keymiss 60s",
         ),
     )
 
@@ -59,12 +67,14 @@ def _evictions(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
         rule="RED003",
         severity=Severity.HIGH if _endangered(seen, node) else Severity.MEDIUM,
         subject=server(seen.snapshot.source),
-        message=f"{keys_in(evicted)} evicted because memory was full ({node.maxmemory_policy})",
+        message=f"{keys_in(evicted)} evicted {since(seen.traffic.source, seen.traffic.seconds)} because memory was "
+        f"full ({node.maxmemory_policy})",
         evidence=(
             Evidence(name="evicted", value=evicted, unit="keys"),
             Evidence(name="maxmemory", value=node.maxmemory, unit="bytes"),
+            *counted_for(seen.traffic.seconds),
         ),
-        action=setting("give it more memory, or let the largest patterns live shorter", "CONFIG SET maxmemory …"),
+        action=_limit("give it more memory, where the machine has it, or let the largest patterns live shorter", node),
     )
 
 
@@ -77,12 +87,32 @@ def _policy(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
             severity=Severity.INFO,
             subject=server(node.name),
             message="maxmemory is 0: nothing is ever evicted, and the system ends the server when its memory is full",
-            action=setting("set a limit below the machine's memory", "maxmemory 2gb"),
+            evidence=(
+                Evidence(name="used memory", value=node.used_memory, unit="bytes"),
+                Evidence(name="at most", value=_peak(node), unit="bytes"),
+            ),
+            action=_limit(
+                f"set a limit below the machine's memory; this one is at least {_HEADROOM} times the "
+                f"{gibibytes(_peak(node))} that it had in use at most",
+                node,
+            ),
         )
         return
     full = 100 * node.used_memory / node.maxmemory
     yield from _cannot_evict(seen, node, full)
     yield from _evicts_the_wrong(seen, node, full)
+
+
+def _peak(node: NodeInfo) -> int:
+    return max(node.peak_memory or 0, node.used_memory)
+
+
+def _limit(summary: str, node: NodeInfo) -> Action:
+    """A maxmemory above what is set and what was ever in use, in whole GiB, or below 1 GiB in steps of 128 MiB."""
+    least = _HEADROOM * max(_peak(node), node.maxmemory)
+    step = 1024 * _MIB if least > 1024 * _MIB else 128 * _MIB
+    limit = max(step, -(-int(least) // step) * step)
+    return setting(summary, f"CONFIG SET maxmemory {limit // _MIB}mb", undo=f"CONFIG SET maxmemory {node.maxmemory}")
 
 
 def _cannot_evict(seen: Seen, node: NodeInfo, full: float) -> Iterator[Finding]:
@@ -104,12 +134,30 @@ def _cannot_evict(seen: Seen, node: NodeInfo, full: float) -> Iterator[Finding]:
             Evidence(name="full", value=round(full, 1), unit="percent"),
             Evidence(name="without TTL", value=round(share, 1), unit="percent"),
         ),
-        action=setting(
-            "give cached keys a TTL, or evict any key",
-            "CONFIG SET maxmemory-policy allkeys-lfu",
-            undo=f"CONFIG SET maxmemory-policy {policy}",
-        ),
+        action=_evict_more(seen, policy),
     )
+
+
+def _evict_more(seen: Seen, policy: str) -> Action:
+    """Another policy, but not where it would evict locks and state as well."""
+    if precious := _precious(seen):
+        return setting(
+            f"give cached keys a TTL, and keep {', '.join(stats.pattern for stats in precious)} on a Redis of their "
+            "own, for a policy that evicts any key would take them too",
+            "",
+        )
+    return setting(
+        "give cached keys a TTL, or evict any key",
+        "CONFIG SET maxmemory-policy allkeys-lfu",
+        undo=f"CONFIG SET maxmemory-policy {policy}",
+    )
+
+
+def _precious(seen: Seen) -> list[PatternStats]:
+    """Locks and state that are there, by name."""
+    kinds = {family.pattern for family in seen.families.values() if family.kind in _PRECIOUS}
+    found = [stats for stats in seen.patterns if stats.family in kinds and stats.count]
+    return sorted(found, key=lambda stats: stats.pattern)
 
 
 def _evicts_the_wrong(seen: Seen, node: NodeInfo, full: float) -> Iterator[Finding]:
@@ -133,13 +181,7 @@ def _endangered(seen: Seen, node: NodeInfo) -> list[str]:
     if node.maxmemory == 0 or node.maxmemory_policy == "noeviction":
         return []
     spares = node.maxmemory_policy.startswith("volatile-")
-    found = []
-    for stats in seen.patterns:
-        family = seen.family(stats)
-        at_risk = stats.ttl_known - stats.no_ttl if spares else stats.count
-        if family and family.kind in _PRECIOUS and at_risk:
-            found.append(stats.pattern)
-    return sorted(found)
+    return [stats.pattern for stats in _precious(seen) if not spares or stats.ttl_known > stats.no_ttl]
 
 
 def _fragmentation(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
@@ -159,12 +201,13 @@ def _fragmentation(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
 
 def _stale(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
     percent = node.expired_stale_percent
+    whole = "its keys" if seen.snapshot.coverage.mode == "rdb" else "the keys with a TTL"  # the server's own estimate
     if percent is not None and percent >= seen.thresholds.stale_percent:
         yield Finding(
             rule="RED016",
             severity=Severity.MEDIUM,
             subject=server(node.name),
-            message=f"about {percent:.0f} % of the keys with a TTL have expired and still occupy memory",
+            message=f"about {percent:.0f} % of {whole} have expired and still occupy memory",
             confidence=Confidence.ESTIMATE,
             evidence=(Evidence(name="expired, not removed", value=round(percent, 1), unit="percent"),),
             action=setting("let the server look for them more often", "CONFIG SET active-expire-effort 5"),
@@ -175,16 +218,22 @@ def _lag(seen: Seen, node: NodeInfo) -> Iterator[Finding]:
     late = node.lag_seconds is not None and node.lag_seconds >= seen.thresholds.lag_seconds
     behind = node.lag_bytes is not None and node.lag_bytes >= seen.thresholds.lag_bytes
     if late or behind:
-        who = "this replica has heard nothing from its primary for" if late else "the last replica is behind by"
+        last = "this replica" if node.role == "replica" else "the last replica"
+        who = "this replica has heard nothing from its primary for" if late else f"{last} is behind by"
         figure = f"{node.lag_seconds:.0f} s" if late else f"{(node.lag_bytes or 0) / 1024 / 1024:,.0f} MiB"
         yield Finding(
             rule="RED017",
             severity=Severity.HIGH,
             subject=server(node.name),
             message=f"{who} {figure}: a failover would lose the writes",
-            evidence=(
-                Evidence(name="behind", value=node.lag_bytes, unit="bytes"),
-                Evidence(name="silent", value=node.lag_seconds, unit="seconds"),
+            evidence=tuple(
+                Evidence(name=name, value=value, unit=unit)
+                for name, value, unit in (("behind", node.lag_bytes, "bytes"), ("silent", node.lag_seconds, "seconds"))
+                if value is not None
+            ),
+            action=setting(
+                "look at the replica and the network before a failover is needed; how far each one is:",
+                "INFO replication",
             ),
         )
 

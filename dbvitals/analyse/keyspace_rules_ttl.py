@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from dbvitals.analyse.key_patterns import OTHER
 from dbvitals.analyse.key_tally import bucket_middle
 from dbvitals.analyse.keyspace_bursts import densest
 from dbvitals.analyse.keyspace_seen import Seen
-from dbvitals.analyse.keyspace_words import duration, keys, keys_in, keys_of, setting, without_ttl
+from dbvitals.analyse.keyspace_words import declaration, duration, keys, keys_in, keys_of, setting, without_ttl
 from dbvitals.analyse.ttl_suggestion import suggest_ttl
 from dbvitals.expect import KeyFamily
 from dbvitals.model import Confidence, Evidence, Finding, Severity
@@ -31,9 +32,9 @@ def _longer(seen: Seen) -> Iterator[Finding]:
     """What was looked for soon after it had expired would have been there with a longer TTL."""
     present = {stats.pattern: (stats.ttl_max_ms or 0) / 1000 for stats in seen.patterns}
     for missed in seen.snapshot.after_expiry:
-        family = seen.families.get(missed.pattern)
+        family = seen.families.get(seen.folding.family_of(missed.pattern) or "")
         suggestion = suggest_ttl(missed, present.get(missed.pattern, 0.0))
-        if suggestion is None or (family and family.kind != "cache"):
+        if suggestion is None or missed.pattern == OTHER or (family and family.kind != "cache"):
             continue
         yield Finding(
             rule="RED023",
@@ -171,7 +172,7 @@ def _growing(seen: Seen, stats: PatternStats) -> Iterator[Finding]:
                 keys(number),
                 Evidence(name="memory", value=round(seen.scale * stats.memory_bytes), unit="bytes"),
             ),
-            action=setting("write them with a TTL, or declare the family (docs/cache.md)", ""),
+            action=setting("write them with a TTL, or declare the family (docs/cache.md)", declaration(stats.pattern)),
         )
 
 

@@ -7,7 +7,8 @@ from random import Random
 from dbvitals.analyse.hit_ratio import Traffic, traffic
 from dbvitals.analyse.key_condense import condense
 from dbvitals.analyse.key_patterns import OTHER, Folding
-from dbvitals.analyse.key_tally import PatternTally, merge
+from dbvitals.analyse.key_renaming import misses_of, renamed
+from dbvitals.analyse.key_tally import PatternTally, merge_condensed
 from dbvitals.analyse.keyspace_thresholds import CacheThresholds
 from dbvitals.expect import KeyFamily
 from dbvitals.snapshot_keyspace import KeyspaceSnapshot, NodeInfo, PatternStats, SampledKey
@@ -79,23 +80,42 @@ def look(
     earlier: KeyspaceSnapshot | None,
     declared: Iterable[KeyFamily],
 ) -> Seen:
-    """Add up, in the order of the declarations; a declared pattern without keys has a row of zeros."""
+    """Add up, in the order of the declarations; a pattern without keys that is declared, or was missed, has zeros.
+
+    What nobody declared and has no key was asked for all the same: it comes before what is there.
+    """
     families = {family.pattern: family for family in declared}
-    merged = merge(snapshot.patterns, condense(snapshot.patterns, folding, thresholds.patterns))
-    found = {stats.pattern: stats for stats in merged}
+    misses = misses_of(snapshot)
+    known = (*snapshot.patterns, *_without_keys(snapshot, misses, folding))
+    condensed = condense(known, folding, thresholds.patterns, misses)
+    found = {stats.pattern: stats for stats in merge_condensed(known, condensed, folding)}
     rows = [found.pop(name, PatternTally().freeze(name, name)) for name in families]
-    rest = sorted(found.values(), key=lambda s: (s.pattern == OTHER, -s.memory_bytes, -s.count, s.pattern))
+    rest = sorted(found.values(), key=_place)
     patterns = (*rows, *rest)
     return Seen(
-        snapshot=snapshot,
+        snapshot=renamed(snapshot, condensed.names),
         folding=folding,
         families=families,
         thresholds=thresholds,
         traffic=traffic(snapshot, earlier),
         patterns=patterns,
         scale=_scale(snapshot, patterns),
-        errors=_errors(snapshot.sample, condense(snapshot.patterns, folding, thresholds.patterns)),
+        errors=_errors(snapshot.sample, condensed.names),
     )
+
+
+def _without_keys(snapshot: KeyspaceSnapshot, misses: Iterable[str], folding: Folding) -> Iterable[PatternStats]:
+    present = {stats.pattern for stats in snapshot.patterns}
+    return (PatternTally().freeze(name, folding.family_of(name)) for name in misses if name not in present)
+
+
+def _place(stats: PatternStats) -> tuple[bool, bool, int, int, str]:
+    return (stats.pattern == OTHER, is_there(stats), -stats.memory_bytes, -stats.count, stats.pattern)
+
+
+def is_there(stats: PatternStats) -> bool:
+    """Whether SCAN returned a key of the pattern; else it was only asked for, or is only declared."""
+    return bool(stats.count or stats.gone or stats.forbidden)
 
 
 def distrust(seen: Seen) -> str:

@@ -1,5 +1,8 @@
 """The parts that findings about keys are made of."""
 
+import re
+
+from dbvitals.analyse.key_patterns import OTHER
 from dbvitals.model import Action, Evidence, Ref
 from dbvitals.snapshot_keyspace import PatternStats
 
@@ -35,6 +38,33 @@ def without_ttl(stats: PatternStats) -> float:
     """Keys that never go away; a key of which every field expires is none (key TTL -1, field TTLs set)."""
     share = stats.expiring_fields / stats.types_known if stats.types_known else 0.0
     return stats.no_ttl * (1 - share)
+
+
+def declaration(pattern: str) -> str:
+    """The line that declares the family of a discovered pattern; empty when nothing stands before its identities."""
+    prefix = re.split(r"[<*?\[\]\\]", pattern, maxsplit=1)[0]
+    if not prefix or pattern == OTHER:
+        return ""
+    return f"KeyFamily(pattern={prefix + '*'!r}, description='…', expires=True)"
+
+
+_SINCE = {"start": "since the server's start", "window": "in a window", "saved": "since the saved snapshot"}
+
+
+def since(source: str, seconds: float | None) -> str:
+    """Where counters begin, and for how long they ran."""
+    return _SINCE[source] + (f" ({duration(seconds)})" if seconds else "")
+
+
+def counted_for(seconds: float | None) -> tuple[Evidence, ...]:
+    """For how long counters ran, where that is known."""
+    return () if seconds is None else (Evidence(name="counted for", value=round(seconds, 1), unit="seconds"),)
+
+
+def gibibytes(number: int) -> str:
+    """Bytes in words: GiB, or MiB below one of them."""
+    mebibytes = number / 1024 / 1024
+    return f"{mebibytes / 1024:,.1f} GiB" if mebibytes >= 1024 else f"{mebibytes:,.1f} MiB"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,14 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from dbvitals.analyse.connection_advice import (
+    DEPLOY,
+    MAX_OVERFLOW,
+    POOL_SIZE,
+    env_step,
+    numbered,
+    refer_to_measured,
+)
 from dbvitals.analyse.connection_report import ConnectionReport, PoolSizing
 from dbvitals.analyse.pool_sizing import PoolAdvice, PoolSupply, WaitTarget, size_pool
 from dbvitals.model import Confidence, Evidence, Finding, Recommendation, Ref, Severity
@@ -28,8 +36,10 @@ def with_sizes(report: ConnectionReport, target: WaitTarget) -> ConnectionReport
         if (finding := _finding(seen, each, target)) is not None
     ]
     findings = sorted((*report.findings, *(finding for finding, _ in found)), key=lambda finding: finding.sort_key)
+    is_told = any(each.pool_size is not None for each in advice)
+    earlier = [refer_to_measured(known, report) if is_told else known for known in report.recommendations]
     recommendations = sorted(
-        (*report.recommendations, *(recommendation for _, recommendation in found)),
+        (*earlier, *(recommendation for _, recommendation in found)),
         key=lambda r: (r.severity.rank, r.category),
     )
     return structs.replace(
@@ -91,10 +101,15 @@ def _is_small(seen: PoolObservation, advice: PoolAdvice) -> bool:
 
 def _recommendation(finding: Finding, advice: PoolAdvice) -> Recommendation:
     if advice.refused is not None:
-        action = f"1. {advice.refused.mend[0].upper()}{advice.refused.mend[1:]}."
+        action = numbered((advice.refused.mend,))
     else:
-        lines = f"POSTGRES_POOL_SIZE={advice.pool_size} POSTGRES_MAX_OVERFLOW={advice.max_overflow}"
-        action = f"1. In .env: {lines}. 2. Deploy with make docker-up."
+        action = numbered(
+            (
+                env_step("set postgres_pool_size", POOL_SIZE, advice.pool_size),
+                env_step("set postgres_max_overflow", MAX_OVERFLOW, advice.max_overflow),
+                DEPLOY,
+            )
+        )
     return Recommendation(
         severity=finding.severity,
         category=CATEGORY,

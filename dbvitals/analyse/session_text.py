@@ -6,7 +6,14 @@ from dbvitals.snapshot_activity import Session
 IDLE_IN_TRANSACTION = ("idle in transaction", "idle in transaction (aborted)")
 ACTIVE = ("active", "fastpath function call")
 STATES = ("active", "idle", *IDLE_IN_TRANSACTION, "fastpath function call", "disabled")
-"""The six that every supported version has; 18 adds `starting`."""
+"""The six that every supported version has."""
+STARTING = "starting"
+"""Since 18; before, a session that is just starting has none, while its type is there already."""
+
+
+def is_hidden(session: Session) -> bool:
+    """Whether this login cannot see into it: then even its type is not told."""
+    return session.backend_type is None
 
 
 def is_idle_in_transaction(session: Session) -> bool:
@@ -14,15 +21,10 @@ def is_idle_in_transaction(session: Session) -> bool:
     return session.state in IDLE_IN_TRANSACTION
 
 
-def is_busy(session: Session) -> bool:
-    """Whether it is of use to nobody else right now."""
-    return session.state not in ("idle", None)
-
-
 def client(session: Session) -> str | None:
     """Where the client is: address and port, or the machine itself."""
     if session.client_address is None:
-        return None if session.state is None else "unix socket"
+        return None if is_hidden(session) else "unix socket"
     address = f"[{session.client_address}]" if ":" in session.client_address else session.client_address
     return f"{address}:{session.client_port}" if session.client_port else address
 
@@ -41,10 +43,10 @@ def query_text(session: Session, *, show_literals: bool) -> str | None:
 
 def activity(session: Session) -> str:
     """What it is doing; an active session need not be working."""
-    if session.state is None:
+    if is_hidden(session):
         return "hidden from this login"
     if session.state != "active":
-        return session.state
+        return session.state or STARTING
     match session.wait_event_type, session.wait_event:
         case "Lock", event:
             return f"waits for a lock ({event})"

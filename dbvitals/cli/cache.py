@@ -113,7 +113,15 @@ def _refuse_contradictions(call: Call, options: CacheOptions) -> None:
         (options.offline and options.window, "--window", "--rdb or --from"),
         (options.offline and options.keymiss, "--keymiss", "--rdb or --from"),
         (options.offline and options.never_read, "--never-read", "--rdb or --from"),
+        (options.offline and options.fast, "--fast", "--rdb or --from"),
+        (options.offline and options.gentle, "--gentle", "--rdb or --from"),
+        (options.offline and options.max_seconds, "--max-seconds", "--rdb or --from"),
+        (options.offline and options.master, "--master", "--rdb or --from"),
+        (options.rdb and options.since, "--since", "--rdb"),
         (options.replay and options.save, "--save", "--from"),
+        (options.replay and options.metrics, "--metrics", "--from"),
+        (options.replay and options.show_keys, "--show-keys", "--from"),
+        (options.replay and options.all_dbs, "--all-dbs", "--from"),
     )
     for both, one, other in pairs:
         if both:
@@ -147,7 +155,7 @@ def _report(call: Call, options: CacheOptions) -> "CacheReport":
     from dbvitals.analyse.key_patterns import Folding
     from dbvitals.analyse.keyspace import analyse_keyspace
     from dbvitals.cli.cache_files import read_keyspace
-    from dbvitals.cli.cache_sources import seen_keyspace
+    from dbvitals.cli.cache_sources import may_listen, seen_keyspace
     from dbvitals.cli.declarations import load_expectations
 
     started = time.monotonic()
@@ -155,10 +163,15 @@ def _report(call: Call, options: CacheOptions) -> "CacheReport":
     families = declared.families if declared else ()
     folding = Folding(families, separators_of(call))
     earlier = read_keyspace(options.since) if options.since else None
+    may_change = may_listen(options)
     with progress(quiet=call.quiet, verbose=call.verbose) as tell:
-        snapshot = seen_keyspace(call, options, folding, tell)
+        snapshot = seen_keyspace(call, options, folding, may_change, tell)
         if options.save:
             write(options.save, to_json(snapshot))
+        if earlier:  # after it was saved: a later --since needs what was counted since the start
+            from dbvitals.collect.cache_metrics import lookups_since
+
+            snapshot = lookups_since(snapshot, earlier)
         tell("judging")
         return analyse_keyspace(
             snapshot,

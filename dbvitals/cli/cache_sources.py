@@ -1,6 +1,7 @@
 """Where `dbvitals cache` takes a keyspace from: a server, a dump, a saved snapshot; and what is added to it."""
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,36 +14,97 @@ from dbvitals.cli.cache_files import read_keyspace
 from dbvitals.cli.console import Progress
 from dbvitals.cli.options import Call
 from dbvitals.cli.redis_options import redis_target
-from dbvitals.collect.redis import KeyspaceRequest, collect_keyspace
+from dbvitals.collect.key_ages import PART as NEVER_READ
+from dbvitals.collect.key_ages import Ages
+from dbvitals.collect.redis import INTERRUPTED, KeyspaceRequest, collect_keyspace
 from dbvitals.collect.redis_pace import DEFAULT, FAST, GENTLE, Tempo
+from dbvitals.collect.redis_wire import Wire, server_errors
+from dbvitals.errors import DbvitalsError
+from dbvitals.model import Skipped
 from dbvitals.settings_redis import RedisTarget
 from dbvitals.snapshot_keyspace import Counters, KeyspaceSnapshot, NodeInfo
 
 if TYPE_CHECKING:
     from dbvitals.cli.cache import CacheOptions
-    from dbvitals.collect.key_ages import Ages
+    from dbvitals.collect.cache_metrics import ServiceCounters
     from dbvitals.collect.keymiss_setting import MayChange
+
+Add = Callable[[KeyspaceSnapshot], KeyspaceSnapshot]
+Addition = tuple[str, Add]
 
 AGES = 20_000
 """Keys that are looked at to tell how many were never read: a share is then right within a point."""
 
 
-def seen_keyspace(call: Call, options: "CacheOptions", folding: Folding, tell: Progress) -> KeyspaceSnapshot:
+def seen_keyspace(
+    call: Call, options: "CacheOptions", folding: Folding, may_change: "MayChange", tell: Progress
+) -> KeyspaceSnapshot:
     """Give what was seen, from wherever the options say. Raises ServerError, UsageError."""
     if options.replay:
         return read_keyspace(options.replay)
     target = redis_target(call.connection, db=options.db, tls=options.tls, tls_ca=options.tls_ca)
+    additions = _additions(call, options, target, folding, may_change, tell)
     if options.rdb:
         snapshot = _dump(call, options, options.rdb, target, folding, tell)
     else:
         snapshot = collect_keyspace(target, folding, _request(options), call.timeouts, tell)
-    if options.never_read:
-        snapshot = _with_never_read(call, snapshot, target, folding, tell)
-    if options.keymiss:
-        snapshot = _with_misses(call, options, snapshot, target, folding, tell)
+    return _with_additions(snapshot, additions)
+
+
+def _additions(
+    call: Call,
+    options: "CacheOptions",
+    target: RedisTarget,
+    folding: Folding,
+    may_change: "MayChange",
+    tell: Progress,
+) -> list[Addition]:
+    """What is to be added to the snapshot, and what each is called; the service's counters begin here."""
+    found: list[Addition] = []
     if options.metrics:
-        snapshot = _with_lookups(call, options.metrics, snapshot, folding, tell)
+        from dbvitals.collect.cache_metrics import PART, ServiceCounters
+
+        service = ServiceCounters(options.metrics, folding.families, timeout=call.timeouts.connect)
+        if options.window:
+            service.begin()
+        found.append((PART, lambda snapshot: _with_lookups(service, snapshot, tell)))
+    if options.never_read:
+        found.append((NEVER_READ, lambda snapshot: _with_never_read(call, snapshot, target, folding, tell)))
+    if options.keymiss:
+        found.append(
+            (
+                "misses by pattern",
+                lambda snapshot: _with_misses(call, options, snapshot, target, folding, may_change, tell),
+            )
+        )
+    return found
+
+
+def _with_additions(snapshot: KeyspaceSnapshot, additions: Sequence[Addition]) -> KeyspaceSnapshot:
+    """Add one after the other until Ctrl-C: the pass before them may have taken an hour, and is not thrown away."""
+    try:
+        for part, add in additions:
+            if INTERRUPTED in snapshot.skipped:
+                break
+            snapshot = _tried(snapshot, part, add)
+    except KeyboardInterrupt:
+        return _without(snapshot, INTERRUPTED)
     return snapshot
+
+
+def _tried(snapshot: KeyspaceSnapshot, part: str, add: Add) -> KeyspaceSnapshot:
+    """The snapshot with the addition; where that fails, with the name of what is missing."""
+    try:
+        with server_errors(snapshot.source):
+            return add(snapshot)
+    except DbvitalsError as error:
+        return _without(snapshot, Skipped(part=part, why=error.what, mend=error.mend))
+    except OSError as error:
+        return _without(snapshot, Skipped(part=part, why=error.strerror or type(error).__name__, mend="run again"))
+
+
+def _without(snapshot: KeyspaceSnapshot, missing: Skipped) -> KeyspaceSnapshot:
+    return structs.replace(snapshot, skipped=(*snapshot.skipped, missing))
 
 
 def _request(options: "CacheOptions") -> KeyspaceRequest:
@@ -68,7 +130,6 @@ def _dump(
 ) -> KeyspaceSnapshot:
     from dbvitals.collect.rdb import read_rdb
     from dbvitals.collect.rdb_calibration import measure_by
-    from dbvitals.collect.redis_wire import Wire
 
     db = None if options.all_dbs or options.db is None else target.db
 
@@ -77,7 +138,11 @@ def _dump(
 
     if not options.calibrate:
         return read_rdb(path, folding, db=db, show_keys=options.show_keys, progress=show)
-    with Wire(target, connect_timeout=call.timeouts.connect, answer_timeout=call.timeouts.statement) as wire:
+    timeouts = call.timeouts
+    with (
+        server_errors(target.name),
+        Wire(target, connect_timeout=timeouts.connect, answer_timeout=timeouts.statement) as wire,
+    ):
         return read_rdb(path, folding, db=db, show_keys=options.show_keys, measure=measure_by(wire), progress=show)
 
 
@@ -87,6 +152,7 @@ def _with_misses(
     snapshot: KeyspaceSnapshot,
     target: RedisTarget,
     folding: Folding,
+    may_change: "MayChange",
     tell: Progress,
 ) -> KeyspaceSnapshot:
     from dbvitals.collect.keymiss import listen_for_misses
@@ -97,7 +163,7 @@ def _with_misses(
         targets,
         folding,
         seconds=options.keymiss or 0,
-        may_change=_may_change(options),
+        may_change=may_change,
         connect_timeout=call.timeouts.connect,
         db=None if options.all_dbs else target.db,
     )
@@ -119,8 +185,7 @@ def _with_never_read(
     call: Call, snapshot: KeyspaceSnapshot, target: RedisTarget, folding: Folding, tell: Progress
 ) -> KeyspaceSnapshot:
     from dbvitals.analyse.never_read import never_read
-    from dbvitals.collect.key_ages import Ages, sample_ages
-    from dbvitals.collect.redis_wire import Wire
+    from dbvitals.collect.key_ages import sample_ages
 
     tell("looking for what nobody reads")
     found: dict[str, Ages] = {}
@@ -136,7 +201,7 @@ def _with_never_read(
     )
 
 
-def _with_own(counters: Counters, ages: "Ages | None") -> Counters:
+def _with_own(counters: Counters, ages: Ages | None) -> Counters:
     """The counters as they are after we have asked: a later `--since` must not take our reads for the clients'."""
     if ages is None:
         return counters
@@ -149,25 +214,16 @@ def _with_own(counters: Counters, ages: "Ages | None") -> Counters:
     )
 
 
-def _may_change(options: "CacheOptions") -> "MayChange":
-    """Ask, once for each node; where nobody can be asked, the answer is no."""
-
-    def may_change(node: str, before: str, after: str) -> bool:
-        if options.yes:
-            return True
-        if not sys.stdin.isatty():
-            return False
-        question = f"{node}: set notify-keyspace-events from {before!r} to {after!r} for {options.keymiss:g} s?"
-        return click.confirm(question, default=False, err=True)
-
-    return may_change
+def may_listen(options: "CacheOptions") -> "MayChange":
+    """Ask before anything is read; where nobody can be asked, the answer is no."""
+    allowed = options.yes
+    if options.keymiss and not options.yes and sys.stdin.isatty():
+        question = f"set notify-keyspace-events, where it lacks misses, for {options.keymiss:g} s?"
+        allowed = click.confirm(question, default=False, err=True)
+    return lambda node, before, after: allowed
 
 
-def _with_lookups(
-    call: Call, url: str, snapshot: KeyspaceSnapshot, folding: Folding, tell: Progress
-) -> KeyspaceSnapshot:
-    from dbvitals.collect.cache_metrics import read_lookups
-
+def _with_lookups(service: "ServiceCounters", snapshot: KeyspaceSnapshot, tell: Progress) -> KeyspaceSnapshot:
     tell("asking the service for its counters")
-    lookups, skipped = read_lookups(url, folding.families, timeout=call.timeouts.connect)
+    lookups, skipped = service.lookups()
     return structs.replace(snapshot, lookups=(*snapshot.lookups, *lookups), skipped=(*snapshot.skipped, *skipped))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbvitals.cli.console import say
-from dbvitals.cli.delivery import FOUND, exit_code, show_document
+from dbvitals.cli.delivery import FOUND, INTERRUPTED, exit_code, show_document
 from dbvitals.cli.options import Call, Duration, Number, postgres_options, report_options, warn_of_password
 from dbvitals.errors import DbvitalsError, OutputError, ServerError
 from dbvitals.model import Target
@@ -107,17 +107,25 @@ def _report(call: Call, options: ConnectionOptions) -> "ConnectionReport":
     from dbvitals.analyse.pool_sizing import WaitTarget
     from dbvitals.cli.pool_look import PoolLook
 
-    if any(has_password(dsn) for dsn in options.pgbouncer):
+    if any(has_password(dsn) for dsn in options.pgbouncer) and not _warned_already(call):
         warn_of_password()
     target = call.postgres()
     look = PoolLook(call, options, target)
     if options.watch:
-        look.watch(lambda seen, question: _refresh_metrics(call, options, analyse_connections(seen, question)))
+        look.watch(
+            on_interval=lambda seen, question: _refresh_metrics(call, options, analyse_connections(seen, question)),
+            on_lost=lambda: _mark_stale(call, options),
+        )
     else:
         look.once()
     if look.snapshot is None:
         return refused(_address(target), look.refusal, datetime.now(UTC), look.question())
     return with_sizes(analyse_connections(look.snapshot, look.question()), WaitTarget())
+
+
+def _warned_already(call: Call) -> bool:
+    """Whether the server's own password, on the command line too, was warned of: once is enough."""
+    return call.connection["password"] is not None or has_password(call.connection["dsn"] or "")
 
 
 def _address(target: PostgresTarget) -> Target:
@@ -154,7 +162,7 @@ def _refresh_metrics(call: Call, options: ConnectionOptions, report: "Connection
 
 
 def _mark_stale(call: Call, options: ConnectionOptions) -> None:
-    """Take the figures of an earlier run away; a disk that is full as well is not the news."""
+    """Take the figures of before away, which look healthy; a disk that is full as well is not the news."""
     from dbvitals.render.prometheus import draw_failure
 
     if options.prometheus:
@@ -174,18 +182,26 @@ def _last_success(call: Call) -> float | None:
 
 
 def _exit_code(call: Call, options: ConnectionOptions, report: "ConnectionReport") -> int:
-    """A server that refused us is a finding first, and a server that could not be reached otherwise."""
+    """A server that refused us, or went away, weighs more than what is therefore missing from the report."""
+    above = _above(options.threshold, report)
+    found = FOUND if above else exit_code(call, report.worst, ())
     code = exit_code(call, report.worst, report.incomplete)
-    if code == 0 and _above(options.threshold, report):
-        code = FOUND
-    return code or (ServerError.exit_code if report.server_full or report.server_lost else 0)
+    if code != INTERRUPTED and (report.server_full or report.server_lost):
+        return found or ServerError.exit_code
+    return code or found
 
 
 def _above(threshold: float | None, report: "ConnectionReport") -> bool:
-    """Whether utilisation is above the threshold, now or at the peak; says so in one line."""
+    """Whether utilisation is above the threshold, now or at the peak; says so, or why nobody can tell, in one line."""
+    if threshold is None:
+        return False
     seen = (report.summary.pool_utilization_percent, report.summary.peak_utilization_percent)
     highest = max((percent for percent in seen if percent is not None), default=None)
-    if threshold is None or highest is None or highest <= threshold:
+    if highest is None:
+        why = "the pool has no limit" if report.summary.pool_capacity is None else "how full the pool is is not known"
+        say(f"{why}: --threshold cannot be judged")
+        return False
+    if highest <= threshold:
         return False
     say(f"ALERT: pool utilisation {highest:g} % is above the threshold of {threshold:g} %")
     return True

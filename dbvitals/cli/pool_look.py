@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,15 @@ from dbvitals.analyse.connections import Question, Watching
 from dbvitals.analyse.fleet import PoolConfig, count_processes
 from dbvitals.analyse.watch_log import WatchLog
 from dbvitals.cli.pool_options import pool_sizes
-from dbvitals.cli.pool_sources import TOKEN, PoolSources
+from dbvitals.cli.pool_sources import PoolSources
 from dbvitals.cli.watching import Watcher
 from dbvitals.collect.activity import ActivityReader, ProbeLimits, is_full, open_activity
+from dbvitals.collect.app_registry import TIMEOUT_SECONDS, TOKEN
 from dbvitals.collect.watch import Watch, WatchPlan
 from dbvitals.errors import ServerError
 from dbvitals.model import Skipped
 from dbvitals.output import STDOUT
-from dbvitals.settings import PostgresTarget, read_dotenv, resolve_postgres
+from dbvitals.settings import PostgresTarget, Timeouts, read_dotenv, resolve_postgres
 
 if TYPE_CHECKING:
     from dbvitals.analyse.connection_report import HeldBy
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
 SCREEN_REFRESH = 2.0
 """Seconds between two details while somebody looks at the screen."""
 
+WATCH_PATIENCE = 0.5
+"""Seconds for which a watch waits for an application or a PgBouncer: it sees nothing of the server meanwhile."""
+
 INTERRUPTED = Skipped(part="interrupted", why="stopped by Ctrl-C or SIGTERM", mend="let it run to the end")
+NO_LIMIT = Skipped(part="--threshold", why="the pool has no limit", mend="give --pool-size and --max-overflow")
 
 
 class PoolLook:
@@ -45,7 +51,9 @@ class PoolLook:
             consoles=tuple(console_target(dsn) for dsn in options.pgbouncer),
             applications=options.app,
             token=os.environ.get(TOKEN) or read_dotenv(Path(".env")).get(TOKEN),
-            timeouts=call.timeouts,
+            timeouts=self._patience(),
+            app_timeout=WATCH_PATIENCE if options.watch else TIMEOUT_SECONDS,
+            rest=options.interval if options.watch else 0.0,
         )
         self._began = time.monotonic()
         self._watching = Watching()
@@ -63,8 +71,12 @@ class PoolLook:
         except ServerError as error:
             self._refused(error)
 
-    def watch(self, on_interval: Callable[["ActivitySnapshot", Question], None]) -> None:
+    def watch(
+        self, *, on_interval: Callable[["ActivitySnapshot", Question], None], on_lost: Callable[[], None]
+    ) -> None:
         """Watch for as long as was asked; `on_interval` gets what is known at the end of each interval.
+
+        And once more when the server is back after an outage, of which `on_lost` tells when it begins.
 
         Raises ServerError when there is no server to begin with, unless it is full.
         """
@@ -83,6 +95,7 @@ class PoolLook:
             held=self._held,
             quiet=self._call.quiet or self._call.output == STDOUT or self._call.format != "table",
             on_interval=ended,
+            on_lost=on_lost,
         )
         try:
             self._watching = watcher.run()
@@ -108,8 +121,10 @@ class PoolLook:
         sessions = snapshot.sessions if snapshot else ()
         processes, processes_from = count_processes(self._options.processes, sources.observations, sessions)
         size, overflow = self._sizes
+        pool = PoolConfig(size=size, max_overflow=overflow, processes=processes, processes_from=processes_from)
+        unjudged = (NO_LIMIT,) if pool.unlimited and self._options.threshold is not None else ()
         return Question(
-            pool=PoolConfig(size=size, max_overflow=overflow, processes=processes, processes_from=processes_from),
+            pool=pool,
             thresholds=self._call.config.connections,
             tool_version=__version__,
             duration_seconds=time.monotonic() - self._began,
@@ -117,9 +132,26 @@ class PoolLook:
             bouncers=sources.bouncers,
             observations=sources.observations,
             watching=self._watching,
-            also_incomplete=(*sources.skipped, *self._missing),
+            also_incomplete=(*sources.skipped, *unjudged, *self._nobody(snapshot), *self._missing),
             server_lost=self._lost,
         )
+
+    def _nobody(self, snapshot: "ActivitySnapshot | None") -> tuple[Skipped, ...]:
+        """What is missing when the names of the call fit nobody: 0 % of somebody else's pool is no good news."""
+        options = self._options
+        narrowed = options.role is not None or options.application
+        if snapshot is None or not narrowed or any(session.mine for session in snapshot.sessions):
+            return ()
+        if self._watching.peak("total_connections"):
+            return ()
+        names = [f"--role {options.role}"] if options.role is not None else []
+        names += [f"--application {name}" for name in options.application]
+        why = f"no session is that of {' '.join(names)}"
+        return (Skipped(part="sessions of the pool", why=why, mend="see by_application without it for the names"),)
+
+    def _patience(self) -> Timeouts:
+        timeouts = self._call.timeouts
+        return replace(timeouts, connect=min(WATCH_PATIENCE, timeouts.connect)) if self._options.watch else timeouts
 
     def _open(self) -> AbstractContextManager[ActivityReader]:
         return open_activity(self._target, self._call.timeouts, self._options.scope)

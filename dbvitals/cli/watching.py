@@ -39,10 +39,14 @@ class Watcher:
     held: Held
     quiet: bool
     on_interval: Callable[[Watching], None]
+    on_lost: Callable[[], None]
+    """Told at once, for figures that nobody renews look healthy."""
     interrupted: bool = False
     _peaks: "deque[int]" = field(default_factory=lambda: deque(maxlen=200))
     _second: int = -1
     _alerting: bool = False
+    _stale: bool = False
+    """Whether what `on_interval` was given last is of before an outage."""
     _drawn: float = -math.inf
     _cpu: float = 0.0
     _held: Mapping[int, HeldBy] = field(default_factory=dict)
@@ -74,15 +78,18 @@ class Watcher:
                 self._note_peak(int(probe.seconds), probe.total)
                 if live is None:
                     self._tell_crossing(probe.total)
-            case Lost(_, why):
-                if live is None and self.log.lost is event:
+            case Lost(_, why) if self.log.lost is event:
+                self._stale = True
+                self.on_lost()
+                if live is None:
                     say(f"no server: {why}")
             case Back():
                 if live is None:
                     say("the server is back")
         if live is None and not self.quiet:
             self._tell(fresh, self.log.samples[intervals:])
-        if len(self.log.samples) > intervals:
+        if len(self.log.samples) > intervals or (self._stale and isinstance(event, Detailed)):
+            self._stale = False
             self.on_interval(self._watching())
         if live is not None and (fresh or time.monotonic() - self._drawn >= SCREEN_PERIOD):
             self._draw(live)

@@ -145,6 +145,8 @@ class ActivityReader:
 
     def _snapshot(self, *, with_idle: bool) -> ActivitySnapshot:
         reader = self._reader
+        # A part that failed in an earlier look of the watch may be there again.
+        reader.skipped.clear()
         with _in_one_line(self._connection):
             found = reader.rows("activity_sessions", with_idle=with_idle)
             waits = any(row.wait_event_type == "Lock" for row in found)

@@ -24,6 +24,8 @@ from dbvitals.model import Skipped
 from dbvitals.snapshot_pool import POOL_SCHEMA_VERSION, PoolObservation
 
 PATH = "/ops/connections"
+TOKEN = "DBVITALS_APP_TOKEN"  # noqa: S105 -- a name, not a secret
+"""The environment's variable with the operator's token of the applications."""
 TIMEOUT_SECONDS = 5.0
 # Some thousand connections; an answer beyond it is not this toolkit's.
 MOST_BYTES = 4_000_000
@@ -35,13 +37,16 @@ _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class AppReadings(NamedTuple):
-    """What was read, in the order of the addresses, and which of them could not be."""
+    """What was read, in the order of the addresses, and which of them could not be: why, and as they were given."""
 
     observations: tuple[PoolObservation, ...]
     skipped: tuple[Skipped, ...]
+    failed: tuple[str, ...]
 
 
-class _Address(NamedTuple):
+class Address(NamedTuple):
+    """Where to ask over HTTP: whether by TLS, whom, at which port, for which path."""
+
     secure: bool
     host: str
     port: int
@@ -62,6 +67,7 @@ def read_apps(urls: Sequence[str], token: str | None, timeout: float = TIMEOUT_S
     return AppReadings(
         tuple(observation for each in found if not isinstance(each, Skipped) for observation in each),
         tuple(each for each in found if isinstance(each, Skipped)),
+        tuple(url for url, each in zip(urls, found, strict=True) if isinstance(each, Skipped)),
     )
 
 
@@ -70,14 +76,14 @@ def read_app(url: str, token: str | None, timeout: float = TIMEOUT_SECONDS) -> t
     return _read(_address(url), token, timeout)
 
 
-def _read_or_skip(address: _Address, token: str | None, timeout: float) -> tuple[PoolObservation, ...] | Skipped:
+def _read_or_skip(address: Address, token: str | None, timeout: float) -> tuple[PoolObservation, ...] | Skipped:
     try:
         return _read(address, token, timeout)
     except ServerError as error:
         return Skipped(part=f"application at {address}", why=error.what, mend=error.mend)
 
 
-def _address(url: str) -> _Address:
+def _address(url: str) -> Address:
     wrong = UsageError("an application's address is not a URL", mend="give http://host:port")
     try:
         parts = urlsplit(url)
@@ -87,9 +93,9 @@ def _address(url: str) -> _Address:
     if parts.scheme not in {"http", "https"} or not host or _UNSEEN.search(url):
         raise wrong
     if parts.username is not None:
-        raise UsageError(f"the address of the application at {host} holds a login", mend="give the token by its option")
+        raise UsageError(f"the address of the application at {host} holds a login", mend=f"set {TOKEN}")
     secure = parts.scheme == "https"
-    return _Address(secure, host, port or (443 if secure else 80), _path(parts))
+    return Address(secure, host, port or (443 if secure else 80), _path(parts))
 
 
 def _path(parts: SplitResult) -> str:
@@ -97,7 +103,7 @@ def _path(parts: SplitResult) -> str:
     return f"{path}?{quote(parts.query, safe='=&%+')}" if parts.query else path
 
 
-def _read(address: _Address, token: str | None, timeout: float) -> tuple[PoolObservation, ...]:
+def _read(address: Address, token: str | None, timeout: float) -> tuple[PoolObservation, ...]:
     deadline = time.monotonic() + timeout
     try:
         status, body = _get(address, token, deadline)
@@ -109,13 +115,13 @@ def _read(address: _Address, token: str | None, timeout: float) -> tuple[PoolObs
     return _decode(address, body)
 
 
-def _get(address: _Address, token: str | None, deadline: float) -> tuple[int, bytes]:
+def _get(address: Address, token: str | None, deadline: float) -> tuple[int, bytes]:
     kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
     connection = kind(address.host, address.port, timeout=deadline - time.monotonic())
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     with contextlib.closing(connection):
         connection.connect()
-        with _cut_at(deadline, connection.sock):
+        with cut_at(deadline, connection.sock):
             connection.request("GET", address.path, headers=headers)
             with contextlib.closing(connection.getresponse()) as response:
                 status, body = response.status, response.read(MOST_BYTES + 1)
@@ -125,7 +131,7 @@ def _get(address: _Address, token: str | None, deadline: float) -> tuple[int, by
 
 
 @contextlib.contextmanager
-def _cut_at(deadline: float, connected: socket.socket) -> Iterator[None]:
+def cut_at(deadline: float, connected: socket.socket) -> Iterator[None]:
     """End the connection at the deadline: a socket's own time-out begins anew with every byte."""
 
     def cut() -> None:
@@ -140,7 +146,7 @@ def _cut_at(deadline: float, connected: socket.socket) -> Iterator[None]:
         timer.cancel()
 
 
-def _decode(address: _Address, body: bytes) -> tuple[PoolObservation, ...]:
+def _decode(address: Address, body: bytes) -> tuple[PoolObservation, ...]:
     """One pool, or a list of those of the process."""
     what = f"the application at {address} answers with something else than a pool's registry"
     mend = f"give the address of a service that serves {PATH}"
@@ -158,10 +164,10 @@ def _decode(address: _Address, body: bytes) -> tuple[PoolObservation, ...]:
     return observations
 
 
-def _refused(address: _Address, status: int) -> ServerError:
+def _refused(address: Address, status: int) -> ServerError:
     if status in _REFUSED:
         return ServerError(
-            f"the application at {address} refuses the token ({status})", mend="give the operator's token"
+            f"the application at {address} refuses the token ({status})", mend=f"set {TOKEN} to the operator's token"
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return ServerError(
@@ -172,7 +178,7 @@ def _refused(address: _Address, status: int) -> ServerError:
     )
 
 
-def _not_reached(address: _Address, error: Exception) -> ServerError:
+def _not_reached(address: Address, error: Exception) -> ServerError:
     if isinstance(error, TimeoutError):
         return ServerError(f"the application at {address} gives no whole answer in time", mend="look whether it hangs")
     if isinstance(error, ssl.SSLError):

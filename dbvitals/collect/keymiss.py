@@ -11,6 +11,7 @@ import hiredis
 from dbvitals.analyse.key_patterns import Folding
 from dbvitals.analyse.key_tally import bucket_of
 from dbvitals.collect.keymiss_setting import MayChange, notifying
+from dbvitals.collect.redis import INTERRUPTED
 from dbvitals.collect.redis_info import read_info
 from dbvitals.collect.redis_wire import LostError, Wire
 from dbvitals.errors import ServerError
@@ -82,7 +83,8 @@ def listen_for_misses(
     """Listen to all `targets` for so long, or until `stop`. `db` is one logical database, None all of them.
 
     Where a server does not notify of misses, `may_change` is asked whether it shall for as long as this takes; the
-    setting is put back in the end, also when this process is killed. Raises ServerError when one cannot be reached.
+    setting is put back in the end, also when this process is killed. Ctrl-C ends it early, which `skipped` then says.
+    Raises ServerError when one cannot be reached.
     """
     skipped: list[Skipped] = []
     ear = _Ear(folding)
@@ -93,8 +95,10 @@ def listen_for_misses(
         listeners = [stack.enter_context(_connect(wire.target, connect_timeout)) for wire in notified]
         listening = [wire for wire in listeners if _subscribed(wire, db, skipped)]
         began = time.monotonic()
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             _listen(listening, ear, began + seconds, stop, skipped)
+        except KeyboardInterrupt:
+            skipped.append(INTERRUPTED)
         lasted = time.monotonic() - began
         if db is None:
             _compare(notified, before, ear.misses.total(), skipped)
@@ -122,18 +126,18 @@ def _misses(wire: Wire) -> int:
 
 def _subscribed(wire: Wire, db: int | None, skipped: list[Skipped]) -> bool:
     channels = [channel.format(db="*" if db is None else db) for channel in CHANNELS]
-    wire.send([("PSUBSCRIBE", *channels)])
-    # One answer for each channel; a refusal is one for all.
-    if isinstance(wire.receive(1)[0], hiredis.ReplyError):
-        skipped.append(
-            Skipped(
-                part=f"misses on {wire.name}",
-                why="PSUBSCRIBE is refused",
-                mend="allow +psubscribe and the channels &__keyevent@*",
-            )
-        )
+    part = f"misses on {wire.name}"
+    try:
+        wire.send([("PSUBSCRIBE", *channels)])
+        # One answer for each channel; a refusal is one for all.
+        if isinstance(wire.receive(1)[0], hiredis.ReplyError):
+            mend = "allow +psubscribe and the channels &__keyevent@*"
+            skipped.append(Skipped(part=part, why="PSUBSCRIBE is refused", mend=mend))
+            return False
+        wire.receive(len(channels) - 1)
+    except LostError as error:
+        skipped.append(Skipped(part=part, why=f"it went away before we listened: {error}", mend="run again"))
         return False
-    wire.receive(len(channels) - 1)
     return True
 
 

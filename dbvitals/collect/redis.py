@@ -17,7 +17,7 @@ from dbvitals.collect.redis_pace import DEFAULT, Pacer, Tempo
 from dbvitals.collect.redis_pass import ScriptPass, ScriptsDeniedError
 from dbvitals.collect.redis_pipeline import PipelinePass
 from dbvitals.collect.redis_topology import Group, group_of, shape_of
-from dbvitals.collect.redis_wire import LostError, RefusedError, Wire
+from dbvitals.collect.redis_wire import LostError, RefusedError, Wire, server_errors
 from dbvitals.errors import ServerError
 from dbvitals.model import Skipped
 from dbvitals.settings import Timeouts
@@ -64,7 +64,7 @@ def collect_keyspace(
         return Wire(place, connect_timeout=timeouts.connect, answer_timeout=timeouts.statement)
 
     tell(f"connecting to {target}")
-    with group_of(target, connect, master=request.master) as group:
+    with server_errors(target.name), group_of(target, connect, master=request.master) as group:
         return _Collection(group, folding, request, tell).run(target)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,6 +49,10 @@ _DENIALS = (
 )
 
 
+_ARGUMENTS = ", with args beginning with"
+"""What comes before the arguments in an answer about an unknown command: they are keys, or the password of AUTH."""
+
+
 _NO_TLS = "check that this port speaks TLS, or leave out --tls"
 
 
@@ -62,6 +66,24 @@ class RefusedError(Exception):
     def __init__(self, text: str) -> None:
         self.text = text
         super().__init__(text)
+
+
+def _error(text: str) -> hiredis.ReplyError:
+    """Make an answer an error, without what we sent: this is the only place where errors come from."""
+    return hiredis.ReplyError(text.partition(_ARGUMENTS)[0])
+
+
+@contextlib.contextmanager
+def server_errors(name: str) -> Iterator[None]:
+    """Let neither LostError nor RefusedError out: a ServerError that names the Redis comes instead."""
+    try:
+        yield
+    except RefusedError as error:
+        raise ServerError(
+            f"{name} refuses a command: {error}", mend="see --print-acl for the rights it takes"
+        ) from error
+    except LostError as error:
+        raise ServerError(f"{name} went away: {error}", mend="run again when the server is back") from error
 
 
 def is_denial(text: str) -> bool:
@@ -86,7 +108,7 @@ class Wire:
     def __init__(self, target: RedisTarget, *, connect_timeout: float, answer_timeout: float) -> None:
         self.target = target
         self.name = target.name
-        self._reader = hiredis.Reader()
+        self._reader = hiredis.Reader(replyError=_error)
         self._socket = _open(target, connect_timeout)
         try:
             self._socket.settimeout(answer_timeout)
@@ -193,11 +215,12 @@ class Wire:
             raise ServerError(
                 f"cannot talk to {target.name}: {error}", mend="check that it is a Redis, and whether it wants --tls"
             ) from error
-        for words in (("CLIENT", "SETNAME", CLIENT_NAME), ("CLIENT", "NO-TOUCH", "ON")):
-            with contextlib.suppress(RefusedError):  # without the name it only stands nameless in the server's log
-                self.call(*words)
-        if target.db:
-            self.select(target.db)
+        with server_errors(target.name):
+            for words in (("CLIENT", "SETNAME", CLIENT_NAME), ("CLIENT", "NO-TOUCH", "ON")):
+                with contextlib.suppress(RefusedError):  # without the name it only stands nameless in the server's log
+                    self.call(*words)
+            if target.db:
+                self.select(target.db)
 
 
 def _open(target: RedisTarget, timeout: float) -> socket.socket:

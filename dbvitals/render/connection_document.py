@@ -15,7 +15,7 @@ PAGE_ROWS = 500
 
 def overview(report: ConnectionReport, place: str) -> Document:
     """Lay out figures, what could not be seen, findings, and who stands out; `place` is where the report is."""
-    closing = (Heading("More"), Facts((("Report", place), ("Statements", "printed for a person; nothing was run"))))
+    closing = (Heading("More"), Facts((("Report", place), *_where_statements_are(report))))
     blocks = (*_head(report, OVERVIEW_ROWS), *sections(report, OVERVIEW_ROWS), *closing)
     return Document(title=_title(report), blocks=blocks)
 
@@ -24,6 +24,13 @@ def whole(report: ConnectionReport) -> Document:
     """Lay out all of the overview in full, with the statements."""
     blocks = (*_head(report, PAGE_ROWS), *sections(report, PAGE_ROWS), *statements(report, PAGE_ROWS))
     return Document(title=_title(report), blocks=blocks)
+
+
+def _where_statements_are(report: ConnectionReport) -> tuple[tuple[str, str], ...]:
+    """Not on this page: a screen breaks lines, and a statement that is broken within a literal ends nothing."""
+    if not any(found.action for found in report.findings):
+        return ()
+    return (("Statements", "of the findings: in the report, and in --format markdown; nothing was run"),)
 
 
 def _title(report: ConnectionReport) -> str:

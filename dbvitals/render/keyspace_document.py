@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dbvitals.analyse.keyspace_report import CacheReport, CacheSummary, PatternReport, Window
-from dbvitals.analyse.keyspace_words import duration
+from dbvitals.analyse.keyspace_report import CacheReport, CacheSummary, PatternReport
+from dbvitals.analyse.keyspace_words import duration, since
 from dbvitals.model import Finding, Severity
 from dbvitals.render.document import Block, Cell, Column, Document, Facts, Heading, Notice, Paragraph, Table, Tally
 from dbvitals.render.text import UNKNOWN, count, moment, plural, size
@@ -20,8 +20,6 @@ LARGEST_ROWS = 25
 
 BAR = 10
 """Cells of a full bar."""
-
-_SOURCES = {"start": "since the server's start", "window": "in a window", "saved": "since the saved snapshot"}
 
 
 def overview(report: CacheReport, place: str) -> Document:
@@ -127,21 +125,16 @@ def _coverage(summary: CacheSummary) -> str:
 
 
 def _hit_ratio(summary: CacheSummary) -> str:
-    reads = summary.hits + summary.misses
+    reads, span = summary.hits + summary.misses, since(summary.window.source, summary.window.seconds)
     if summary.hit_ratio is None or summary.hit_ratio_interval is None:
-        return f"no reads {_span(summary.window)}"
+        return f"no reads {span}"
     low, high = summary.hit_ratio_interval
     own = summary.window.own_hits + summary.window.own_misses
     mine = f", without {own:,} of our own" if own else ""
     if summary.window.source == "start":
         mine = "; what earlier runs of ours read counts as well, --window 1min leaves it out"
     share = f"{ratio(summary.hit_ratio)} ({100 * low:.1f} to {100 * high:.1f})"
-    return f"{share} of {reads:,} reads {_span(summary.window)}{mine}"
-
-
-def _span(window: Window) -> str:
-    seconds = f" ({duration(window.seconds)})" if window.seconds else ""
-    return f"{_SOURCES[window.source]}{seconds}"
+    return f"{share} of {reads:,} reads {span}{mine}"
 
 
 def _memory(report: CacheReport) -> str:
@@ -161,10 +154,12 @@ def _sections(report: CacheReport, limit: int) -> Iterator[Block]:
 
 
 def _patterns(report: CacheReport, limit: int) -> Table:
+    missed = any(one.misses for one in report.patterns)
     columns = (
         Column(title="Pattern", flexible=True),
         Column(title="Keys", right=True),
         Column(title="No TTL", right=True),
+        *([Column(title="Misses", right=True)] if missed else []),
         Column(title="TTL min", right=True, priority=3),
         Column(title="p50", right=True, priority=2),
         Column(title="max", right=True, priority=1),
@@ -176,16 +171,20 @@ def _patterns(report: CacheReport, limit: int) -> Table:
         Column(title="What", flexible=True, priority=6),
     )
     longest = max((one.ttl.max or 0.0 for one in report.patterns), default=0.0)
-    rows = tuple(_pattern(one, longest) for one in report.patterns[:limit])
+    misses = [("" if one.misses is None else count(one.misses),) if missed else () for one in report.patterns]
+    rows = tuple(
+        _pattern(one, in_vain, longest) for one, in_vain in zip(report.patterns[:limit], misses[:limit], strict=True)
+    )
     return Table(columns=columns, rows=rows, left_out=max(0, len(report.patterns) - limit))
 
 
-def _pattern(one: PatternReport, longest: float) -> tuple[Cell, ...]:
+def _pattern(one: PatternReport, in_vain: tuple[Cell, ...], longest: float) -> tuple[Cell, ...]:
     error = "" if one.memory_error_percent is None else f" ± {one.memory_error_percent:.1f}"
     return (
         one.pattern,
         count(one.count),
         count(one.no_ttl),
+        *in_vain,
         _seconds(one.ttl.min),
         _seconds(one.ttl.p50),
         _seconds(one.ttl.max),

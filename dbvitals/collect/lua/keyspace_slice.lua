@@ -36,6 +36,8 @@ local function now()
   if clock == 'none' then return 0 end
   if has_clock then return os.clock() * 1000000 end
   local time = ask('TIME')
+  -- A clock that may not be asked stands still, and the client then measures for itself.
+  if time.err then return 0 end
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
@@ -139,6 +141,8 @@ end
 local function add_type(row, key, ttl)
   local kind = ask('TYPE', key)
   if failed('TYPE', kind) then return end
+  -- With PTTL denied, this is the first to find that a key has vanished.
+  if kind.ok == 'none' then misses = misses + 1 return end
   hits = hits + 1
   local encoding = ask('OBJECT', 'ENCODING', key)
   if failed('OBJECT ENCODING', encoding) then encoding = '' end

@@ -81,6 +81,25 @@ def test_a_wrong_call_is_one_line(call: Run, arguments: tuple[str, ...]) -> None
     the_line(call(*arguments), 2)
 
 
+@pytest.mark.parametrize(
+    ("option", "file"),
+    [
+        (("--metrics", "http://127.0.0.1:1/metrics"), "--from"),
+        (("--show-keys",), "--from"),
+        (("--all-dbs",), "--from"),
+        (("--fast",), "--from"),
+        (("--max-seconds", "1s"), "--from"),
+        (("--fast",), "--rdb"),
+        (("--max-seconds", "1s"), "--rdb"),
+        (("--master", "hotel"), "--rdb"),
+        (("--since", "seen.json"), "--rdb"),
+    ],
+    ids=str,
+)
+def test_what_a_file_cannot_heed_is_refused_by_name(call: Run, option: tuple[str, ...], file: str) -> None:
+    assert f"{option[0]} does not go with " in the_line(call(file, "seen", *option), 2)
+
+
 def test_a_dsn_works_and_its_password_draws_a_warning(call: Run, hotel: RedisServer, tmp_path: Path) -> None:
     done = call("--dsn", hotel.url, "--save", "seen.json", env=environment())
     assert done.returncode == 0

@@ -15,7 +15,7 @@ import pytest
 from dbvitals.sandbox import PostgresServer, start_postgres
 from tests.acceptance.cli.conftest import bare_environment
 from tests.acceptance.connections.test_guide import METRICS, REPORT, metrics_of, report_of
-from tests.integration.connections.crowd import Crowd
+from tests.integration.connections.crowd import Crowd, until
 
 PATIENCE = 60
 
@@ -86,9 +86,25 @@ def test_trap_40_a_role_that_has_no_connection_left_is_the_same(
     small: PostgresServer, crowd: Crowd, tmp_path: Path
 ) -> None:
     crowd.open(small.dsn(user="narrow"))
-    code, _, _ = finished(command(tmp_path, small.dsn(user="narrow")))
+    code, out, err = finished(command(tmp_path, small.dsn(user="narrow"), "--threshold", "80"))
+    report = report_of(tmp_path)
     assert code == 3
-    assert 'too many connections for role "narrow"' in report_of(tmp_path)["server_full"]
+    assert 'too many connections for role "narrow"' in report["server_full"]
+    assert "ALTER ROLE narrow CONNECTION LIMIT" in report["recommendations"][0]["action"]
+    assert "--threshold cannot be judged" in err
+    assert "the server has no connection left" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [((), 3), (("--threshold", "80"), 1), (("--threshold", "100"), 3), (("--fail-on", "high"), 1)]
+)
+def test_a_full_server_weighs_more_than_what_is_missing_from_its_report(
+    small: PostgresServer, crowd: Crowd, tmp_path: Path, options: tuple[str, ...], code: int
+) -> None:
+    fill(crowd, small.dsn(user="hotel"))
+    found, _, err = finished(command(tmp_path, small.dsn(user="hotel"), "--strict", *options))
+    assert found == code
+    assert ("ALERT" in err) == ("80" in options)
 
 
 def test_a_watch_that_is_in_goes_on_when_the_server_fills_up(
@@ -120,6 +136,17 @@ def test_ctrl_c_writes_what_was_seen_and_says_so(small: PostgresServer, tmp_path
     report = report_of(tmp_path)
     assert [part["part"] for part in report["incomplete"]] == ["interrupted"]
     assert report["samples"]
+
+
+def test_ctrl_c_above_the_threshold_is_130_and_the_alert(small: PostgresServer, crowd: Crowd, tmp_path: Path) -> None:
+    crowd.open(small.dsn())
+    options = ("--watch", "--interval", "1s", "--duration", "10min", "--pool-size", "1", "--max-overflow", "0")
+    process = command(tmp_path, small.dsn(), *options, "--threshold", "80", "--strict")
+    wait_for_a_line(process)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finished(process)
+    assert code == 130
+    assert "ALERT: pool utilisation 100 %" in err
 
 
 def test_a_watch_without_end_ends_well_when_it_is_stopped(small: PostgresServer, tmp_path: Path) -> None:
@@ -180,6 +207,36 @@ def test_a_server_that_does_not_come_back_leaves_no_healthy_figures(tmp_path: Pa
     assert report["server_lost"]
     assert [part["part"] for part in report["incomplete"]] == ["the end of the watch"]
     assert metrics_of(tmp_path).keys() == {"dbvitals_up", "dbvitals_last_success_timestamp_seconds"}
+
+
+def test_figures_are_stale_at_once_when_the_server_goes_and_fresh_when_it_is_back(crowd: Crowd, tmp_path: Path) -> None:
+    """At once, and not at the interval's end: that one is in an hour."""
+    home = tmp_path / "home"
+    with start_postgres(home=home):
+        pass
+    first = start_postgres(home=home)
+    process = command(tmp_path, first.dsn(), "--watch", "--interval", "60min", "--duration", "0", "--prometheus")
+    try:
+        admin = crowd.open(first.dsn(), "admin")
+        # The first tree may be there before the first look; when the second one is told, the watch is under way.
+        for number in (7, 8):
+            lock = f"select pg_advisory_lock({number})"
+            crowd.open(first.dsn(), "root").execute(lock.encode())
+            crowd.stuck(crowd.open(first.dsn(), "victim"), lock, admin)
+            line_with(process, f"holds advisory lock {number}")
+        (tmp_path / METRICS).parent.mkdir(exist_ok=True)
+        (tmp_path / METRICS).write_text("dbvitals_up 1\n")
+        first.stop()
+        until(lambda: metrics_of(tmp_path) == {"dbvitals_up": 0}, "a stale file")
+        with start_postgres(home=home):
+            until(lambda: metrics_of(tmp_path)["dbvitals_up"] == 1, "a fresh file")
+            assert "db_pool_total_connections" in metrics_of(tmp_path)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert finished(process)[0] == 0
+    finally:
+        process.kill()
+        first.stop()
 
 
 def test_a_watch_with_json_on_the_screen_shows_json_and_nothing_else(small: PostgresServer, tmp_path: Path) -> None:

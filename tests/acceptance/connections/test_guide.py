@@ -116,6 +116,36 @@ def test_trap_50_a_threshold_is_crossed_above_it_and_not_on_it(
     assert ("ALERT: pool utilisation 30 % is above the threshold of 29.9 %" in done.stderr) == bool(code)
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--fail-on", "medium"), 1),
+        (("--strict",), 1),
+        (("--strict", "--app", "http://127.0.0.1:1"), 4),
+        (("--strict", "--app", "http://127.0.0.1:1", "--fail-on", "medium"), 4),
+    ],
+)
+def test_the_alert_is_told_whatever_else_the_exit_code_says(
+    monitor: Monitor, server: PostgresServer, crowd: Crowd, options: tuple[str, ...], code: int
+) -> None:
+    for _ in range(3):
+        crowd.open(server.dsn())
+    done = monitor("--pool-size", "3", "--max-overflow", "0", "--threshold", "80", *options)
+    assert done.returncode == code
+    assert done.stderr.count("ALERT: pool utilisation 100 %") == 1
+
+
+@pytest.mark.parametrize(("name", "missing"), [("hotel", []), ("hotle", ["sessions of the pool"])])
+def test_a_name_that_fits_no_session_is_a_missing_part(
+    monitor: Monitor, server: PostgresServer, crowd: Crowd, tmp_path: Path, name: str, missing: list[str]
+) -> None:
+    crowd.open(server.dsn(), "hotel")
+    assert monitor("--application", name).returncode == 0
+    parts = report_of(tmp_path)["incomplete"]
+    assert [part["part"] for part in parts] == missing
+    assert all("--application hotle" in part["why"] for part in parts)
+
+
 def test_trap_46_every_metric_has_help_and_type_before_it_and_the_file_ends_well(
     monitor: Monitor, tmp_path: Path
 ) -> None:
@@ -165,7 +195,9 @@ def test_trap_47_a_failed_run_leaves_no_healthy_figures_and_keeps_the_last_succe
 def test_traps_32_33_a_pool_without_limit_has_no_utilisation(monitor: Monitor, tmp_path: Path) -> None:
     for sizes in (("--pool-size", "0"), ("--max-overflow", "-1")):
         done = monitor(*sizes, "--prometheus", "--threshold", "1")
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0
+        assert done.stderr == "dbvitals: the pool has no limit: --threshold cannot be judged\n"
+        assert [part["part"] for part in report_of(tmp_path)["incomplete"]] == ["--threshold"]
         summary = report_of(tmp_path)["summary"]
         assert (summary["pool_capacity"], summary["pool_utilization_percent"]) == (None, None)
         assert "db_pool_utilization_percent" not in metrics_of(tmp_path)

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,7 +73,36 @@ def test_an_application_or_a_pgbouncer_that_does_not_answer_is_a_missing_part(mo
     parts = {part["part"].split()[0]: part["why"] for part in report_of(tmp_path)["incomplete"]}
     assert parts.keys() == {"PgBouncer", "application"}
     assert "refuses the token" in parts["application"]
+    assert "DBVITALS_APP_TOKEN" in done.stdout
     assert "wrong" not in done.stdout + done.stderr
+
+
+def test_an_application_that_hangs_does_not_keep_a_watch_from_looking(monitor: Monitor, tmp_path: Path) -> None:
+    """Waiting 5 s for it at each interval would leave about five looks of thirty."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        done = monitor("--watch", "--interval", "3s", "--duration", "8s", "--app", url)
+    assert done.returncode == 0
+    report = report_of(tmp_path)
+    assert report["watched"]["probes"] >= 10
+    assert ["application" in part["part"] for part in report["incomplete"]] == [True]
+
+
+def test_a_login_in_an_applications_address_is_one_line_that_says_where_the_token_belongs(monitor: Monitor) -> None:
+    done = monitor("--app", "http://operator:secret@127.0.0.1:1")
+    assert done.returncode == 2
+    assert "set DBVITALS_APP_TOKEN" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_password_for_the_server_and_one_for_a_console_are_warned_of_once(
+    monitor: Monitor, here: dict[str, str]
+) -> None:
+    console = ("--pgbouncer", "postgresql://w:other@127.0.0.1:1/pgbouncer")
+    for password in ((), ("--password", here["POSTGRES_PASSWORD"])):
+        done = monitor(*password, *console)
+        assert len(done.stderr.splitlines()) == 1
+        assert "password" in done.stderr
 
 
 def test_a_console_address_that_is_none_is_one_line(monitor: Monitor) -> None:

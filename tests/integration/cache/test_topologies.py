@@ -24,6 +24,7 @@ from tests.integration.cache.ground import (
     target_of,
     until,
 )
+from tests.integration.cache.relay import cut_at
 
 
 @dataclass
@@ -115,6 +116,15 @@ def test_several_primaries_behind_a_sentinel_want_a_name(pair: Pair, tmp_path: P
         with pytest.raises(UsageError, match="hotel, motel"):
             see(target_of(sentinel))
         assert see(target_of(sentinel), master="hotel").coverage.ended == "complete"
+
+
+def test_a_sentinel_that_may_not_be_asked_is_an_error_of_the_server(pair: Pair, tmp_path: Path) -> None:
+    with sentinel_of(pair, tmp_path) as sentinel, client_of(sentinel) as client:
+        run(client, "ACL", "SETUSER", "blind", "on", ">pw", "~*", "&*", "+@all", "-sentinel")
+        with pytest.raises(ServerError, match=f"{sentinel.port} refuses a command"):
+            see(target_of(sentinel, user="blind", password="pw"))
+        with cut_at(sentinel, b"MASTERS") as port, pytest.raises(ServerError, match="went away"):
+            see(target_of(sentinel, port=port))
 
 
 KEYS = 3_000

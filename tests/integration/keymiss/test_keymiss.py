@@ -19,6 +19,7 @@ from dbvitals.errors import ServerError
 from dbvitals.expect import KeyFamily
 from dbvitals.sandbox import RedisServer
 from dbvitals.settings_redis import RedisTarget
+from tests.integration.cache.relay import cut_at
 
 ROOT = Path(__file__).parents[3]
 SETTING = "notify-keyspace-events"
@@ -205,6 +206,16 @@ def test_a_right_that_is_missing_is_named(
 def test_a_server_that_is_not_there_is_an_error(redis_server: RedisServer) -> None:
     with pytest.raises(ServerError, match="cannot connect"):
         listen_for_misses([RedisTarget(host="127.0.0.1", port=1)], FOLDING, seconds=1, may_change=yes)
+
+
+def test_a_connection_that_is_lost_before_it_listens_is_a_missing_part(
+    redis_server: RedisServer, client: Redis
+) -> None:
+    client.config_set(SETTING, "Emx")
+    with cut_at(redis_server, b"PSUBSCRIBE") as port:
+        there = RedisTarget(host="127.0.0.1", port=port, password=redis_server.password)
+        heard = listen_for_misses([there], FOLDING, seconds=0.2, may_change=yes)
+    assert [skipped.why.partition(":")[0] for skipped in heard.skipped] == ["it went away before we listened"]
 
 
 @pytest.mark.parametrize(

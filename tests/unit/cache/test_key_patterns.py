@@ -110,11 +110,17 @@ def test_nothing_else_that_the_service_writes_is_taken_for_a_tenant(key: bytes) 
         (b"room101:v1.20.3", b"room101:v1.20.3"),
         (b"guest:Juan Perez", b"guest:<text>"),
         (b"bin:\xff", b"bin:<bytes>"),
-        (b"cart:550e8400-e29b-41d4-a716-446655440000", b"cart:550e..."),
+        (b"cart:0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f9f3a", b"cart:...9f3a"),
+        (b"mail:a@b1234567890", b"mail:a..."),
     ],
 )
 def test_a_name_is_masked(key: bytes, masked: bytes) -> None:
     assert FOLDING.masked(key) == masked
+
+
+@given(st.one_of(st.binary(max_size=60), st.text("a1F@.+ :-<>{}\\", max_size=60).map(str.encode)))
+def test_what_is_masked_stays_as_it_is(key: bytes) -> None:
+    assert FOLDING.masked(FOLDING.masked(key)) == FOLDING.masked(key)
 
 
 @given(st.binary(max_size=200))

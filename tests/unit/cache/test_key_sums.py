@@ -71,7 +71,7 @@ def test_the_largest_keys_are_kept() -> None:
 
 
 def condensed(patterns: list[PatternStats], limit: int = 40) -> dict[str, int]:
-    merged = merge(patterns, condense(patterns, FOLDING, limit))
+    merged = merge(patterns, condense(patterns, FOLDING, limit).names)
     return {one.pattern: one.count for one in merged}
 
 

@@ -1,12 +1,15 @@
 """Snapshots made by hand, for what no server can be brought to say at will."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from dbvitals.analyse.connection_report import ConnectionReport
 from dbvitals.analyse.connection_thresholds import ConnectionThresholds
 from dbvitals.analyse.connections import Question, analyse_connections
 from dbvitals.analyse.fleet import PoolConfig
+from dbvitals.settings import read_dotenv
 from dbvitals.snapshot_activity import ActivityServer, ActivitySnapshot, AwaitedLock, Probe, Session
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
@@ -36,7 +39,7 @@ def server(**changes: Any) -> ActivityServer:
 def session(pid: int, state: str | None = "idle", **changes: Any) -> Session:
     values: dict[str, Any] = {
         "pid": pid,
-        "backend_type": "client backend",
+        "backend_type": None if state is None else "client backend",
         "mine": True,
         "database": "hotel",
         "user": "hotel",
@@ -92,3 +95,11 @@ def probe(seconds: float, total: int, **changes: Any) -> Probe:
         "blocked": 0,
     }
     return Probe(**(values | changes))
+
+
+def dotenv_of(action: str, folder: Path) -> dict[str, str]:
+    """What the project reads when the advised lines are pasted: each step's, from its first variable to ` in .env`."""
+    steps = (re.search(r"[A-Z_]+=.*?(?= in \.env|\.? \d\. |$)", step) for step in re.split(r"(?=\b\d\. )", action))
+    path = folder / ".env"
+    path.write_text("\n".join(step[0] for step in steps if step), encoding="utf-8")
+    return read_dotenv(path)

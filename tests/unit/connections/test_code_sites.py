@@ -1,14 +1,15 @@
 """What the application says of its connections, joined with what the server shows."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from dbvitals.analyse.fleet import count_processes
+from dbvitals.analyse.fleet import PoolConfig, count_processes
 from dbvitals.analyse.pool_advice import with_sizes
 from dbvitals.analyse.pool_sizing import WaitTarget
 from dbvitals.snapshot_activity import PgBouncerLink, PgBouncerSnapshot
 from dbvitals.snapshot_pool import Durations, HeldConnection, PoolObservation, PoolState, PoolWindow
-from tests.unit.connections.builders import NOW, report, session
+from tests.unit.connections.builders import NOW, dotenv_of, report, session
 
 NOTHING = Durations(bounds=(0.1, 1.0), counts=(0, 0, 0))
 BUSY = Durations(bounds=(0.1, 1.0), counts=(6000, 0, 0), sum=300.0, sum_of_squares=30.0, maximum=0.1)
@@ -96,17 +97,41 @@ def test_a_port_that_two_machines_use_is_not_guessed_at() -> None:
     assert [row.held_by for row in found.connections] == [None, None]
 
 
-def test_con015_tells_the_size_and_the_lines_for_the_env_file() -> None:
-    busy = observation(size=2, checkouts=6000, hold=BUSY, wait=BUSY, arrivals_per_second_peak=100.0)
+def test_con015_tells_the_size_and_the_lines_for_the_env_file(tmp_path: Path) -> None:
+    busy = observation(size=10, checkouts=6000, hold=BUSY, arrivals_per_second_peak=100.0)
     found = with_sizes(report(session(2), observations=(busy,)), WaitTarget())
     (sizing,) = found.sizing
     (finding,) = [f for f in found.findings if f.rule == "CON015"]
     assert finding.subject.name == "hotel/main"
     (advice,) = [r for r in found.recommendations if r.category == "pool_size"]
-    if sizing.advice.refused is None:
-        assert f"POSTGRES_POOL_SIZE={sizing.advice.pool_size} " in advice.action
-    else:
-        assert sizing.advice.refused.message in advice.message
+    assert dotenv_of(advice.action, tmp_path) == {
+        "POSTGRES_POOL_SIZE": str(sizing.advice.pool_size),
+        "POSTGRES_MAX_OVERFLOW": str(sizing.advice.max_overflow),
+    }
+
+
+def test_con015_says_why_no_size_can_be_told() -> None:
+    overloaded = observation(size=2, checkouts=6000, hold=BUSY, wait=BUSY, arrivals_per_second_peak=100.0)
+    found = with_sizes(report(session(2), observations=(overloaded,)), WaitTarget())
+    (sizing,) = found.sizing
+    (advice,) = [r for r in found.recommendations if r.category == "pool_size"]
+    assert sizing.advice.refused is not None
+    assert sizing.advice.refused.message in advice.message
+
+
+def test_a_measured_size_is_the_only_one_that_is_proposed() -> None:
+    """Of two proposals for the same file one would be wrong; without a measured one the guide's doubling stays."""
+    sessions = [session(n, "active") for n in range(2, 12)]
+    pool = PoolConfig(size=10, max_overflow=0, processes_from="application")
+    for seen, proposals in (
+        (observation(size=10, checkouts=6000, hold=BUSY, arrivals_per_second_peak=100.0), ["pool_size"]),
+        (observation(), ["pool_utilization"]),
+    ):
+        found = with_sizes(report(*sessions, pool=pool, observations=(seen,)), WaitTarget())
+        categories = [r.category for r in found.recommendations if "POSTGRES_POOL_SIZE" in r.action]
+        assert categories == proposals
+        (first,) = [r for r in found.recommendations if r.category == "pool_utilization"]
+        assert ("the size that was measured" in first.action) == (proposals == ["pool_size"])
 
 
 def test_too_little_traffic_is_no_finding() -> None:

@@ -83,6 +83,14 @@ def test_the_overview_is_as_it_was(width: int) -> None:
     check(f"overview.{width}.txt", draw_terminal(overview(report(*SESSIONS), "report.json"), width=width, color=False))
 
 
+def test_the_overview_says_where_the_statements_are_and_only_when_there_are_any() -> None:
+    ended = draw_terminal(overview(report(*SESSIONS), "report.json"), width=140, color=False)
+    assert "pg_terminate_backend" not in ended
+    assert "in the report, and in --format markdown; nothing was run" in ended
+    assert "pg_terminate_backend" in draw_markdown(whole(report(*SESSIONS)))
+    assert "nothing was run" not in draw_terminal(overview(report(), "report.json"), width=140, color=False)
+
+
 def test_hostile_names_stay_in_their_cells() -> None:
     page = whole(report(*SESSIONS))
     assert "<script>" not in draw_html(page)

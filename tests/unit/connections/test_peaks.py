@@ -4,6 +4,7 @@ from dbvitals.analyse.connection_report import ConnectionReport
 from dbvitals.analyse.connections import Watching
 from dbvitals.analyse.fleet import PoolConfig
 from dbvitals.analyse.samples import Interval, fold
+from dbvitals.snapshot_activity import Session
 from tests.unit.connections.builders import NOW, probe, report, session
 
 POOL = PoolConfig(size=10, max_overflow=0)
@@ -45,3 +46,36 @@ def test_where_busy_could_not_be_seen_nothing_is_said_of_it() -> None:
     sample = fold(Interval(started_at=NOW, begin=0.0, end=2.0), hidden, POOL, None)
     assert sample.pool_busy_percent is None
     assert sample.pool_utilization_percent is not None
+
+
+def watched_figures(*now: Session, **peaks: int) -> ConnectionReport:
+    """One look of the watch has these figures, the others none; at its end there are the sessions `now`."""
+    looks = [probe(n / 4, 6, **(peaks if n == 4 else {})) for n in range(8)]
+    return report(
+        *now, watching=Watching(samples=(fold(Interval(started_at=NOW, begin=0.0, end=2.0), looks, POOL, None),))
+    )
+
+
+def found_of(found: ConnectionReport, rule: str) -> list[str]:
+    return [finding.message for finding in found.findings if finding.rule == rule]
+
+
+def test_transactions_that_were_idle_at_the_peak_are_con002() -> None:
+    found = watched_figures(session(2), idle_in_transaction=5)
+    words = "5 connections were idle in transaction at the peak, 0 at the end"
+    assert found_of(found, "CON002") == [words]
+    (advice,) = [each for each in found.recommendations if each.category == "idle_in_transaction"]
+    assert advice.message.startswith(words)
+    assert found_of(watched_figures(session(2), idle_in_transaction=3), "CON002") == []
+
+
+def test_long_queries_that_ended_before_the_watch_did_are_con003() -> None:
+    found = watched_figures(session(2), long_running=2)
+    assert found_of(found, "CON003") == ["2 queries at a time ran for more than 30 s at the peak, 0 at the end"]
+    (advice,) = [each for each in found.recommendations if each.category == "long_running_queries"]
+    assert advice.message.startswith("Queries that run for too long: 2.")
+
+
+def test_a_long_query_that_still_runs_is_told_once() -> None:
+    found = watched_figures(session(2, "active", query_seconds=40.0), long_running=1)
+    assert [message.partition(";")[0] for message in found_of(found, "CON003")] == ["a query runs for 40 s"]
