@@ -28,7 +28,7 @@ FAMILIES = (
         kind="lock",
         expires=True,
         ttl_max=300,
-        setting="app/services/redis_lease.py: EfficiencyLeases.acquire(…, ttl)",
+        setting="app/services/read_through.py: CachePolicy(lease=…)",
     ),
     KeyFamily(
         pattern="rate_limit:*",
@@ -36,7 +36,7 @@ FAMILIES = (
         kind="counter",
         expires=True,
         ttl_max=86_400,
-        setting="app/services/rate_limit.py: RateLimit(seconds=…)",
+        setting="app/services/rate_limit.py: Limit(seconds=…)",
     ),
     KeyFamily(
         pattern="circuit_breaker:*",

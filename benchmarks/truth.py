@@ -104,7 +104,7 @@ def compare_busy(server: RedisServer, keys: int) -> list[dict[str, Any]]:
     for pattern, known in sorted(truth.items()):
         if pattern != HOSTILE:
             rows.append(_between(pattern, known.alive(ended), seen.get(pattern), known.alive(began)))
-    rows.append(_between("order:<n>", before[0] - after[1], seen["order:<n>"], after[0] - before[1]))
+    rows.append(_between("order:<n>", max(0, before[0] - after[1]), seen["order:<n>"], after[0] - before[1]))
     return rows
 
 

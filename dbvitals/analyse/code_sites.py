@@ -7,21 +7,27 @@ from dbvitals.analyse.connection_report import HeldBy
 from dbvitals.snapshot_activity import PgBouncerLink, PgBouncerPool, PgBouncerSnapshot, Session
 from dbvitals.snapshot_pool import HeldConnection, PoolObservation
 
+LATE_SECONDS = 2.0
+"""The application and the server are not asked in the same moment."""
+
 
 def code_sites(
     observations: Sequence[PoolObservation], bouncers: Sequence[PgBouncerSnapshot], sessions: Iterable[Session]
 ) -> dict[int, HeldBy]:
     """Who has which session checked out, by process id.
 
-    Behind PgBouncer the process id that a client knows is made up: there the client's port leads to the session.
+    Behind PgBouncer the process id that a client knows is made up: there the client's port leads to the session. Who
+    took the connection after its transaction began is not who began it: an earlier holder did, or it is the connection
+    of another server that has the same process id.
     """
-    pids = {session.pid for session in sessions}
+    begun = {session.pid: session.transaction_seconds or 0.0 for session in sessions}
+    pids = set(begun)
     links = _links_by_port(bouncers)
     found: dict[int, HeldBy] = {}
     for observation in observations:
         for held in observation.connections:
             pid = _session_of(held, links, pids)
-            if pid in pids:
+            if pid in pids and begun[pid] <= held.seconds + LATE_SECONDS:
                 found[pid] = HeldBy(
                     application=observation.application,
                     process=observation.process,

@@ -77,6 +77,19 @@ def test_the_line_that_left_a_transaction_open_is_named() -> None:
     )
 
 
+def test_who_took_the_connection_after_its_transaction_began_is_not_blamed() -> None:
+    (known,) = report(
+        session(4711, "idle in transaction", state_seconds=40.0, transaction_seconds=49.0),
+        observations=(observation(held(4711)),),
+    ).connections
+    assert known.held_by is not None
+    (other,) = report(
+        session(4711, "idle in transaction", state_seconds=40.0, transaction_seconds=51.0),
+        observations=(observation(held(4711)),),
+    ).connections
+    assert other.held_by is None
+
+
 def test_a_connection_that_is_out_and_idle_is_con014() -> None:
     found = report(session(4711), observations=(observation(held(4711)),))
     (finding,) = [f for f in found.findings if f.rule == "CON014"]
