@@ -47,7 +47,7 @@ class _Workers(Collector):
     def collect(self) -> Iterable[Metric]:
         """Merge the files, but those that a worker is making just now, which prometheus_client cannot read."""
         files = [str(file) for file in sorted(self._folder.glob("*.db")) if _size(file)]
-        merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]  # untyped there
         return merged
 
 
@@ -75,6 +75,6 @@ def _forget_dead(folder: Path) -> None:
             os.kill(process, 0)
         except ProcessLookupError:
             with suppress(FileNotFoundError):  # another worker was faster
-                mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]
+                mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]  # untyped there
         except PermissionError:  # somebody else's process has the number now
             continue
