@@ -15,7 +15,8 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.keyspace_loader import DAY, Truth, connected, load, measured_bytes
+from benchmarks._keyspace import DAY
+from benchmarks.keyspace_loader import Truth, connected, load, measured_bytes
 from benchmarks.rdb import FOLDING
 from benchmarks.report import show
 from dbvitals.collect.redis import KeyspaceRequest, collect_keyspace

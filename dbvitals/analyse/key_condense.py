@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from msgspec import structs
 
-from dbvitals.analyse.key_names import bytes_of, text_of
-from dbvitals.analyse.key_patterns import OTHER, Folding
+from dbvitals.analyse.key_patterns import OTHER, Folding, Pieces
+from dbvitals.analyse.key_words import without_people
 from dbvitals.snapshot_keyspace import PatternStats
 
 FAN_OUT = 12
@@ -20,7 +20,6 @@ CROWDED = 4000
 MISSED = 5
 """Patterns that are kept beyond the limit, because keys of them were looked for in vain the most often."""
 
-_Parts = tuple[str, ...]
 _NO_MISSES: Mapping[str, int] = MappingProxyType({})
 
 
@@ -28,7 +27,8 @@ _NO_MISSES: Mapping[str, int] = MappingProxyType({})
 class Condensed:
     """What patterns are to be called. `names`: the new name of each that loses its own.
 
-    `folded`: of those in which a part became `*`, how they read then, also when they are among `other` now.
+    `folded`: of those in which a part became `*`, how they read then, also when they are among `other` now; empty when
+    names of keys may be shown as they are.
     """
 
     names: Mapping[str, str]
@@ -36,14 +36,22 @@ class Condensed:
 
 
 def condense(
-    patterns: Iterable[PatternStats], folding: Folding, limit: int, misses: Mapping[str, int] = _NO_MISSES
+    patterns: Iterable[PatternStats],
+    folding: Folding,
+    limit: int,
+    misses: Mapping[str, int] = _NO_MISSES,
+    *,
+    names_shown: bool = False,
 ) -> Condensed:
     """Choose names, so that at most `limit` discovered patterns, those `misses` tell of most, and `other` stay.
 
-    Declared families keep theirs.
+    Declared families keep theirs. Unless names are shown, a part that may be a person's is `*`.
     """
     discovered = [stats for stats in patterns if stats.family is None and stats.pattern != OTHER]
-    names = _fold_identities({stats.pattern: _parts(stats.pattern, folding) for stats in discovered})
+    people = {} if names_shown else without_people({stats.pattern: stats.count for stats in discovered}, folding)
+    names = _fold_identities(
+        {stats.pattern: folding.pieces(people.get(stats.pattern, stats.pattern)) for stats in discovered}
+    )
     weights: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for stats in discovered:
         memory, count = weights[names[stats.pattern]]
@@ -52,22 +60,16 @@ def condense(
     kept = {*ranked[:limit], *_most_missed(names, misses)}
     return Condensed(
         names={old: new if new in kept else OTHER for old, new in names.items() if old != new or new not in kept},
-        folded={old: new for old, new in names.items() if old != new},
+        folded={} if names_shown else {old: new for old, new in names.items() if old != new},
     )
 
 
 def without_identities(
     patterns: Iterable[PatternStats], folded: Mapping[str, str], folding: Folding
 ) -> tuple[PatternStats, ...]:
-    """Hide in the names of keys what has become `*` in their pattern: it may be the name of a guest.
-
-    Names that were kept as they are, because somebody asked for that, stay so.
-    """
-    known = tuple(patterns)
-    if not folded or _are_shown(known, folding):
-        return known
+    """Hide in the names of keys what has become `*` in their pattern: it may be the name of a guest."""
     return tuple(
-        _hidden(stats, folded[stats.pattern], folding) if stats.pattern in folded else stats for stats in known
+        _hidden(stats, folded[stats.pattern], folding) if stats.pattern in folded else stats for stats in patterns
     )
 
 
@@ -79,38 +81,22 @@ def _most_missed(names: Mapping[str, str], misses: Mapping[str, int]) -> list[st
     return sorted(sums, key=lambda name: (-sums[name], name))[:MISSED]
 
 
-def _are_shown(patterns: Iterable[PatternStats], folding: Folding) -> bool:
-    """Whether names are not masked: masking one that is changes nothing."""
-    names = (name for stats in patterns for name in (*stats.samples, *(key.key for key in stats.largest)))
-    return any(text_of(folding.masked(bytes_of(name))) != name for name in names)
-
-
 def _hidden(stats: PatternStats, shape: str, folding: Folding) -> PatternStats:
     largest = tuple(structs.replace(key, key=_hide(key.key, shape, folding)) for key in stats.largest)
     samples = sorted({_hide(name, shape, folding) for name in stats.samples})
-    return structs.replace(stats, largest=largest, samples=tuple(samples))
+    staying = sorted({_hide(name, shape, folding) for name in stats.staying})
+    return structs.replace(stats, largest=largest, samples=tuple(samples), staying=tuple(staying))
 
 
 def _hide(name: str, shape: str, folding: Folding) -> str:
     """Where the parts of a name are not those of its pattern (it is long, or cut), all after the first `*` goes."""
-    kinds, parts = _parts(shape, folding), _parts(name, folding)
+    kinds, parts = folding.pieces(shape), folding.pieces(name)
     if len(kinds) != len(parts):
         return "".join(parts[: kinds.index("*")]) + "*"
     return "".join("*" if kind == "*" else part for kind, part in zip(kinds, parts, strict=True))
 
 
-def _parts(pattern: str, folding: Folding) -> _Parts:
-    """Parts and the separators after them, in turn, so that they can be joined again."""
-    parts: list[str] = [""]
-    for character in pattern:
-        if character in folding.separators:
-            parts += [character, ""]
-        else:
-            parts[-1] += character
-    return tuple(parts)
-
-
-def _fold_identities(patterns: Mapping[str, _Parts]) -> dict[str, str]:
+def _fold_identities(patterns: Mapping[str, Pieces]) -> dict[str, str]:
     """Replace parts that take many values by `*`, the most varied place first, until none is left."""
     current = dict(patterns)
     while crowded := _most_varied(set(current.values())):
@@ -118,14 +104,14 @@ def _fold_identities(patterns: Mapping[str, _Parts]) -> dict[str, str]:
     return {pattern: "".join(parts) for pattern, parts in current.items()}
 
 
-def _most_varied(shapes: set[_Parts]) -> dict[_Parts, _Parts]:
+def _most_varied(shapes: set[Pieces]) -> dict[Pieces, Pieces]:
     """The shapes to fold at the place where folding takes away the most; none when every place has few values."""
-    by_place: dict[int, dict[_Parts, list[_Parts]]] = defaultdict(lambda: defaultdict(list))
+    by_place: dict[int, dict[Pieces, list[Pieces]]] = defaultdict(lambda: defaultdict(list))
     for shape in shapes:
         for place in range(0, len(shape), 2):
             if shape[place] != "*":
                 by_place[place][(*shape[:place], "*", *shape[place + 1 :])].append(shape)
-    best: dict[_Parts, _Parts] = {}
+    best: dict[Pieces, Pieces] = {}
     for place in sorted(by_place):
         groups = {new: old for new, old in by_place[place].items() if len(old) >= FAN_OUT}
         folded = {shape: new for new, old in groups.items() for shape in old}

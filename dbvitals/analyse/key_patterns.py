@@ -1,10 +1,7 @@
-"""Folds the name of a Redis key into its pattern: the declared family, or what is left when identities are taken out.
-
-`collect/lua/keyspace_slice.lua` does the same on the server; a test holds the two to each other, byte for byte.
-"""
+"""Folds the name of a Redis key into its pattern: the declared family, or what is left without identities."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dbvitals.expect import KeyFamily
 
@@ -74,6 +71,24 @@ def _identity(part: bytes) -> bytes | None:
     return b"<id>" if len(_MIXED.findall(part)) >= MIXED_LEAST else None
 
 
+_KINDS = re.compile(r"<(?:n|uuid|hex|email|phone|bytes|text|long|id|empty)>")
+_LETTER = re.compile(r"[A-Za-z]")
+
+
+def without_kinds(part: str) -> str:
+    """What is the key's own in a part of a pattern."""
+    return _KINDS.sub("", part)
+
+
+def is_word(part: str) -> bool:
+    """Whether a part of a pattern has letters of the key's own: `room<n>` has, `<n>-<n>` has none."""
+    return _LETTER.search(without_kinds(part)) is not None
+
+
+Pieces = tuple[str, ...]
+"""The parts of a pattern or a name, and the separators after them, in turn, so that they can be joined again."""
+
+
 class Folding:
     """The declared families and the separators between parts: one of each byte of `separators` (ASCII)."""
 
@@ -87,6 +102,7 @@ class Folding:
         self._cut = re.compile(rb"[^%b{}]+\Z" % kinds)
         prefixes = {family.prefix.encode(): family.pattern for family in self.families}
         self._heads = {prefix: name for prefix, name in prefixes.items() if self._head.fullmatch(prefix)}
+        self._declared = {part for prefix in prefixes for part in self._parts.findall(prefix)}
         self._others = [(prefix, name) for prefix, name in prefixes.items() if prefix not in self._heads]
         self._any = re.compile(b"|".join(map(re.escape, prefixes)))
         self._family_of = {name: name for name in prefixes.values()}
@@ -106,25 +122,64 @@ class Folding:
         return self.lead + behind[0] if behind else self._fold(key)
 
     def tenant_of(self, key: bytes) -> bytes | None:
-        """The tenant in a key's name, where its family has one."""
+        """The tenant in a key's name, where its family has one.
+
+        Behind other parts it may be there as well (`prod:session:hotel7:…`), or be the last of these parts instead
+        (`hotel7:session:…`): so it is where the part in its place is all that is left of the name.
+        """
         start = 1 if key.startswith(b"{") else 0
-        name = self._family_at(key, start)
-        if not name:
-            name, start = self._behind_parts(key, start) or ("", 0)
-        tenant = self._tenants[name].match(key, start) if name in self._tenants else None
-        return tenant[1] if tenant else None
+        if name := self._family_at(key, start):
+            tenant = self._tenants[name].match(key, start) if name in self._tenants else None
+            return tenant[1] if tenant else None
+        name, start = self._behind_parts(key, start) or ("", 0)
+        if name not in self._tenants:
+            return None
+        tenant, before = self._tenants[name].match(key, start), self._parts.findall(key[:start])
+        if tenant and tenant.end() < len(key.rstrip(b"}")):
+            return tenant[1]
+        return before[-1] if before else None
 
     def family_of(self, pattern: str) -> str | None:
         """The declared pattern whose expectation holds for keys of this pattern."""
         return self._family_of.get(pattern)
 
+    def heads(self) -> tuple[dict[bytes, str], bytes]:
+        """The families that are told by all up to the first separator, as most keys are; and the separator.
+
+        `pattern_of` says the same of their keys, in five times the time.
+        """
+        if len(self.separators) != 1:
+            return {}, b":"
+        prefixes = [family.prefix for family in self.families]
+        heads = {
+            family.prefix.encode(): family.pattern
+            for family in self.families
+            if family.prefix.find(self.separators) == len(family.prefix) - 1 and _stands_alone(family.prefix, prefixes)
+        }
+        return heads, self.separators.encode()
+
     def parts(self, pattern: str) -> list[str]:
         """Cut a pattern, or a name, at its separators; they are left out."""
         return re.split(f"[{re.escape(self.separators)}]", pattern)
 
+    def pieces(self, pattern: str) -> Pieces:
+        """Cut a pattern, or a name, at its separators, which stay: every other piece is a part."""
+        return tuple(re.split(f"([{re.escape(self.separators)}])", pattern))
+
     def masked(self, key: bytes) -> bytes:
-        """The name with its identities shortened or hidden, printable."""
-        return self._parts.sub(lambda part: _mask(part[0]), key)
+        """The name as far as it is looked at, its identities shortened or hidden, printable.
+
+        A family declares no word of its keys but those before the `*`: what stands there may be somebody's name.
+        """
+        mask = self._mask_words if self.pattern_of(key) in self._family_of else _mask
+        shown = self._parts.sub(lambda part: mask(part[0]), self._looked_at(key))
+        return shown + (b"*" if len(key) > LONGEST else b"")
+
+    def _mask_words(self, part: bytes) -> bytes:
+        return _mask(part) if part in self._declared or not is_word(shape_of(part).decode()) else b"*"
+
+    def _looked_at(self, key: bytes) -> bytes:
+        return key if len(key) <= LONGEST else self._cut.sub(b"", key[:LONGEST])
 
     def _behind_parts(self, key: bytes, start: int) -> tuple[str, int] | None:
         for _ in range(LEADING_PARTS):
@@ -151,9 +206,13 @@ class Folding:
     def _fold(self, key: bytes) -> str:
         if not key:
             return EMPTY
-        looked_at = key if len(key) <= LONGEST else self._cut.sub(b"", key[:LONGEST])
-        folded = self._parts.sub(lambda part: shape_of(part[0]), looked_at)
+        folded = self._parts.sub(lambda part: shape_of(part[0]), self._looked_at(key))
         return folded.decode() + ("*" if len(key) > LONGEST else "")
+
+
+def _stands_alone(prefix: str, prefixes: Iterable[str]) -> bool:
+    """Whether no other prefix begins with this one, or this one with it."""
+    return sum(one.startswith(prefix) or prefix.startswith(one) for one in prefixes) == 1
 
 
 HIDDEN = (b"<bytes>", b"<email>", b"<phone>", b"<long>")

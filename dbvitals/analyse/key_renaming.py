@@ -6,6 +6,10 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from dbvitals.analyse.key_condense import without_identities
+from dbvitals.analyse.key_patterns import OTHER, Folding
+from dbvitals.analyse.key_tally import merge
+from dbvitals.analyse.key_words import without_people
 from dbvitals.snapshot_keyspace import KeyspaceSnapshot, NeverRead, PatternLookups
 from dbvitals.snapshot_misses import MissesAfterExpiry
 
@@ -18,6 +22,24 @@ def misses_of(snapshot: KeyspaceSnapshot) -> dict[str, int]:
     for one in snapshot.lookups:
         found[one.pattern] += one.misses
     return {pattern: misses for pattern, misses in sorted(found.items()) if misses}
+
+
+def anonymous(snapshot: KeyspaceSnapshot, folding: Folding) -> KeyspaceSnapshot:
+    """The snapshot as it may be kept: without parts that may be somebody's name, unless names are to be shown."""
+    if snapshot.names_shown:
+        return snapshot
+    names = without_people(_discovered(snapshot, folding), folding)
+    patterns = merge(without_identities(snapshot.patterns, names, folding), names)
+    sample = tuple(structs.replace(key, pattern=names.get(key.pattern, key.pattern)) for key in snapshot.sample)
+    return renamed(structs.replace(snapshot, patterns=patterns, sample=sample), names)
+
+
+def _discovered(snapshot: KeyspaceSnapshot, folding: Folding) -> dict[str, int]:
+    """Patterns that nobody declared, with their keys: also those that have none, and were only asked for."""
+    asked = {one.pattern for one in snapshot.lookups} | {one.pattern for one in snapshot.after_expiry}
+    looked_at = {one.pattern for one in snapshot.never_read} | {one.pattern for one in snapshot.sample}
+    keys = dict.fromkeys(asked | looked_at, 0) | {stats.pattern: stats.count for stats in snapshot.patterns}
+    return {name: keys[name] for name in sorted(keys) if name != OTHER and folding.family_of(name) is None}
 
 
 def renamed(snapshot: KeyspaceSnapshot, names: Mapping[str, str]) -> KeyspaceSnapshot:

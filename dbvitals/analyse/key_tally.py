@@ -1,6 +1,8 @@
 """Adds keys up by pattern: counts, times to live, bytes, types. What was added up can be added up again."""
 
+import heapq
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -18,12 +20,18 @@ LARGEST = 5
 SAMPLES = 3
 """Names that are kept of each pattern."""
 
+STAYING = 5
+"""Names that are kept of each pattern's keys without a time to live."""
+
+PEAKS, PEAKS_KEPT = 8, 512
+"""Seconds in which the most keys expire: those that are given, and those that are kept while keys are still coming."""
+
 STEPS = 16
 """Buckets of each doubling: a percentile is right within 3 %."""
 
 
 def bucket_of(ttl_ms: int) -> int:
-    """The logarithmic bucket of a time to live; the same arithmetic, exact, as in the Lua script."""
+    """The logarithmic bucket of a time to live."""
     if ttl_ms <= 0:
         return 0
     mantissa, exponent = math.frexp(ttl_ms)
@@ -69,7 +77,9 @@ class PatternTally:
         "memory_known",
         "no_ttl",
         "no_ttl_bytes",
+        "peaks",
         "samples",
+        "staying",
         "ttl_known",
         "ttl_max",
         "ttl_min",
@@ -90,39 +100,44 @@ class PatternTally:
         self.encodings: Counter[str] = Counter()
         self.largest: list[KeySize] = []
         self.samples: list[str] = []
+        self.staying: list[str] = []
+        self.peaks: Counter[int] = Counter()
 
-    def add_ttl(self, ttl_ms: int) -> bool:
-        """Add what PTTL answered for one key; False when the key is gone, and nothing else of it counts."""
-        if ttl_ms == GONE:
-            self.gone += 1
-            return False
-        self.count += 1
-        self.ttl_known += 1
-        if ttl_ms == NO_TTL:
-            self.no_ttl += 1
-        else:
-            self.add_expiry(ttl_ms)
-        return True
+    def add_expiries(self, expiries: list[int], now_ms: int = 0) -> None:
+        """Add times of expiry (milliseconds) up, as times to live at `now_ms`; the counts are the caller's.
 
-    def add_expiry(self, ttl_ms: int) -> None:
-        """Add the time to live of a key that expires; `ttl_known` and `count` are the caller's."""
-        self.ttl_sum += ttl_ms
-        self.ttl_min = ttl_ms if self.ttl_min is None else min(self.ttl_min, ttl_ms)
-        self.ttl_max = ttl_ms if self.ttl_max is None else max(self.ttl_max, ttl_ms)
-        self.buckets[bucket_of(ttl_ms)] += 1
+        A bucket at a time: they are sorted, in place, faster than they are put into buckets one by one.
+        """
+        if not expiries:
+            return
+        expiries.sort()
+        least, most = expiries[0] - now_ms, expiries[-1] - now_ms
+        self.ttl_sum += sum(expiries) - now_ms * len(expiries)
+        self.ttl_min = _least(self.ttl_min, least)
+        self.ttl_max = _most(self.ttl_max, most)
+        first = 0
+        while first < len(expiries):
+            bucket = bucket_of(expiries[first] - now_ms)
+            after = bisect_left(expiries, bucket + 1, lo=first, key=lambda expiry: bucket_of(expiry - now_ms))
+            self.buckets[bucket] += after - first
+            first = after
 
-    def add_memory(self, memory_bytes: int, ttl_ms: object) -> None:
-        """Add what MEMORY USAGE answered; `ttl_ms` is what PTTL did."""
-        self.memory_known += 1
-        self.memory_bytes += memory_bytes
-        if ttl_ms == NO_TTL:
-            self.no_ttl_bytes += memory_bytes
+    def add_seconds(self, seconds: Mapping[int, int]) -> None:
+        """Add the seconds (since 1970) in which so many keys expire; of very many, the fullest."""
+        self.peaks.update(seconds)
+        if len(self.peaks) > 2 * PEAKS_KEPT:
+            self.peaks = Counter(_fullest(self.peaks, PEAKS_KEPT))
 
-    def add_type(self, kind: str, encoding: str) -> None:
-        """Add type and encoding of one key."""
-        self.types_known += 1
-        self.types[kind] += 1
-        self.encodings[f"{kind}/{encoding}"] += 1
+    def add_staying(self, name: str) -> None:
+        """Keep the name of a key without a time to live while there are few."""
+        if len(self.staying) < STAYING and name not in self.staying:
+            self.staying.append(name)
+
+    def add_types(self, kind: str, encoding: str, number: int) -> None:
+        """Add so many keys of this type and encoding."""
+        self.types_known += number
+        self.types[kind] += number
+        self.encodings[f"{kind}/{encoding}"] += number
 
     def wants(self, memory_bytes: int) -> bool:
         """Whether a key of that size would be kept by its name."""
@@ -164,6 +179,8 @@ class PatternTally:
             expiring_fields=self.expiring_fields,
             largest=tuple(self.largest),
             samples=tuple(sorted(self.samples)),
+            staying=tuple(sorted(self.staying)),
+            ttl_peaks=_fullest(self.peaks, PEAKS),
         )
 
     def merge(self, other: PatternStats) -> None:
@@ -187,13 +204,20 @@ class PatternTally:
         self.largest = _largest([*self.largest, *other.largest])
         for name in other.samples:
             self.add_sample(name)
+        for name in other.staying:
+            self.add_staying(name)
+        self.add_seconds(other.ttl_peaks)
 
 
 class KeyspaceTally:
-    """All patterns of a keyspace; their number stays bounded however many there are."""
+    """All patterns of a keyspace; their number stays bounded however many there are.
 
-    def __init__(self, folding: Folding) -> None:
+    Where they have to make room, they no longer tell whose keys they were, unless names are to be shown.
+    """
+
+    def __init__(self, folding: Folding, *, names_shown: bool = False) -> None:
         self._folding = folding
+        self._names_shown = names_shown
         self._patterns: dict[str, PatternTally] = {}
 
     def of(self, pattern: str) -> PatternTally:
@@ -216,7 +240,7 @@ class KeyspaceTally:
 
     def _make_room(self) -> None:
         patterns = self.freeze()
-        condensed = condense(patterns, self._folding, CROWDED // 2)
+        condensed = condense(patterns, self._folding, CROWDED // 2, names_shown=self._names_shown)
         self._patterns = {}
         for stats in merge_condensed(patterns, condensed, self._folding):
             tally = self._patterns[stats.pattern] = PatternTally()
@@ -226,7 +250,7 @@ class KeyspaceTally:
 def merge_condensed(
     patterns: Iterable[PatternStats], condensed: Condensed, folding: Folding
 ) -> tuple[PatternStats, ...]:
-    """Add patterns up under their new names; a name of a key does not tell what its pattern no longer does."""
+    """Add patterns up under their new names; a key's name does not tell what its pattern hides."""
     return merge(without_identities(patterns, condensed.folded, folding), condensed.names)
 
 
@@ -243,6 +267,11 @@ def merge(patterns: Iterable[PatternStats], names: Mapping[str, str]) -> tuple[P
 
 def _largest(keys: list[KeySize]) -> list[KeySize]:
     return sorted(keys, key=lambda key: (-key.memory_bytes, key.key))[:LARGEST]
+
+
+def _fullest(seconds: Mapping[int, int], number: int) -> dict[int, int]:
+    """The seconds with the most keys, by time."""
+    return dict(sorted(heapq.nsmallest(number, seconds.items(), key=lambda item: (-item[1], item[0]))))
 
 
 def _least(one: int | None, other: int | None) -> int | None:

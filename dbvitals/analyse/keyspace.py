@@ -2,9 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from dbvitals.analyse.hit_ratio import ratio_of
+from dbvitals.analyse.hit_ratio import MENDS, ratio_of
 from dbvitals.analyse.key_patterns import OTHER, Folding
 from dbvitals.analyse.key_tally import percentile
+from dbvitals.analyse.keyspace_figures import (
+    forbidden_keys,
+    is_whole,
+    keys_without_ttl,
+    measured_bytes,
+    memory_of,
+    no_ttl_of,
+    sizes_known,
+    unaccounted_bytes,
+    unseen_keys,
+)
 from dbvitals.analyse.keyspace_findings import keyspace_findings
 from dbvitals.analyse.keyspace_recommend import recommend_cache
 from dbvitals.analyse.keyspace_report import (
@@ -22,6 +33,8 @@ from dbvitals.analyse.keyspace_report import (
 )
 from dbvitals.analyse.keyspace_seen import Seen, distrust, is_there, look
 from dbvitals.analyse.keyspace_thresholds import CacheThresholds
+from dbvitals.analyse.keyspace_words import keys_in
+from dbvitals.analyse.own_reads import last_counters
 from dbvitals.expect import KeyFamily
 from dbvitals.model import Skipped, Target, Tool
 from dbvitals.snapshot_keyspace import KeyspaceSnapshot, NodeInfo, PatternLookups, PatternStats
@@ -49,8 +62,10 @@ def analyse_keyspace(
         summary=_summary(seen),
         memory=_memory(seen),
         nodes=tuple(_node(node) for node in snapshot.nodes),
+        counters=last_counters(snapshot),
         patterns=tuple(_pattern(seen, stats) for stats in seen.patterns),
         tenants=_tenants(seen),
+        tenants_seen=max(snapshot.tenants_seen, len(snapshot.tenants)),
         findings=findings,
         recommendations=recommend_cache(findings),
         incomplete=(*snapshot.skipped, *_incomplete(seen)),
@@ -58,7 +73,9 @@ def analyse_keyspace(
 
 
 def _target(snapshot: KeyspaceSnapshot) -> Target:
-    first = snapshot.nodes[0] if snapshot.nodes else None
+    """The node that was asked, or the first of those that a sentinel or a cluster named instead."""
+    asked = [node for node in snapshot.nodes if node.name == snapshot.source]
+    first = next(iter((*asked, *snapshot.nodes)), None)
     return Target(
         host=first.host if first else snapshot.source,
         port=first.port if first else 0,
@@ -71,6 +88,7 @@ def _target(snapshot: KeyspaceSnapshot) -> Target:
 
 def _summary(seen: Seen) -> CacheSummary:
     traffic, primaries = seen.traffic, seen.primaries
+    limits = [node.maxmemory for node in primaries]
     return CacheSummary(
         hit_ratio=traffic.ratio,
         hit_ratio_interval=traffic.interval,
@@ -84,12 +102,13 @@ def _summary(seen: Seen) -> CacheSummary:
             own_misses=traffic.own_misses,
             unusable=traffic.unusable,
         ),
+        counters_of=tuple(one.node for one in seen.snapshot.before),
         total_keys=seen.keys,
-        keys_without_ttl=round(seen.scale * sum(stats.no_ttl for stats in seen.patterns)),
+        keys_without_ttl=keys_without_ttl(seen),
         evicted_keys=traffic.evicted_keys,
         expired_keys=traffic.expired_keys,
         used_memory_bytes=sum(node.used_memory for node in primaries),
-        maxmemory_bytes=sum(node.maxmemory for node in primaries),
+        maxmemory_bytes=sum(limits) if all(limits) else 0,
         maxmemory_policy=", ".join(sorted({node.maxmemory_policy for node in primaries})) or "unknown",
         coverage=_coverage(seen),
     )
@@ -105,7 +124,9 @@ def _coverage(seen: Seen) -> CoverageReport:
         keys_after=coverage.keys_after,
         gone=sum(stats.gone for stats in seen.patterns),
         confidence=_confidence(seen),
-        error_percent=round(max(seen.errors.values(), default=0.0), 2),
+        trusted=is_whole(seen) and not distrust(seen),
+        keys_from=tuple(node.name for node in seen.readers),
+        error_percent=round(max(seen.errors.values()), 2) if seen.errors and not distrust(seen) else None,
         seconds=round(coverage.seconds, 3),
         seconds_on_server=None if coverage.seconds_on_server is None else round(coverage.seconds_on_server, 3),
         slowed_down=coverage.slowed_down,
@@ -118,19 +139,24 @@ def _confidence(seen: Seen) -> str:
     coverage = seen.snapshot.coverage
     if coverage.ended != "complete":
         return "partial: the keys that were reached, which are no random choice"
+    if coverage.nodes_missing:
+        return "partial: a node is missing, with its keys"
+    if forbidden := forbidden_keys(seen):
+        return f"partial: {keys_in(forbidden)} may not be read by this login"
     if coverage.topology_changed:
         return "keys may have been seen twice or never, for slots moved or a node failed over meanwhile"
     if coverage.mode == "rdb":
         return "every key of the dump, sizes by the lengths of their values"
+    if unseen := unseen_keys(seen):
+        return f"exact for what is alive; {keys_in(unseen)} more had expired, and were still in memory"
     return "estimate, 95 % interval" if coverage.mode == "sample" else "exact, but for what changed meanwhile"
 
 
 def _memory(seen: Seen) -> Memory:
-    stated = seen.keyspace_bytes
     return Memory(
-        measured_bytes=seen.memory_bytes,
-        keyspace_bytes=stated,
-        unaccounted_bytes=None if stated is None else stated - seen.memory_bytes,
+        measured_bytes=measured_bytes(seen),
+        keyspace_bytes=seen.keyspace_bytes,
+        unaccounted_bytes=unaccounted_bytes(seen),
     )
 
 
@@ -152,31 +178,43 @@ def _pattern(seen: Seen, stats: PatternStats) -> PatternReport:
     hits = [one.hits for one in lookups if one.hits is not None]
     counted = [(one.hits, one.misses) for one in lookups if one.hits is not None]
     judged = [one for one in seen.snapshot.never_read if one.pattern == stats.pattern and one.judged]
+    memory_bytes = memory_of(seen, stats)
     return PatternReport(
         pattern=stats.pattern,
         description=_description(seen, stats),
         family=stats.family,
         count=round(seen.scale * stats.count),
         ttl=_ttl(stats),
-        no_ttl=round(seen.scale * stats.no_ttl),
+        no_ttl=no_ttl_of(seen, stats),
         expiring_fields_percent=_percent(stats.expiring_fields, stats.types_known),
-        memory_bytes=round(seen.scale * stats.memory_bytes),
-        memory_percent=round(seen.share(seen.scale * stats.memory_bytes), 2),
-        memory_error_percent=round(seen.errors[stats.pattern], 2) if stats.pattern in seen.errors else None,
+        memory_bytes=memory_bytes,
+        memory_percent=None if memory_bytes is None else round(seen.share(memory_bytes), 2),
+        memory_error_percent=_error(seen, stats),
         types=_shares(stats.types, stats.types_known),
         encodings=_shares(stats.encodings, stats.types_known),
         largest_keys=tuple(
             LargeKey(
-                key=key.key, memory_bytes=key.memory_bytes, type=key.type, encoding=key.encoding, samples=key.samples
+                key=key.key,
+                memory_bytes=key.memory_bytes,
+                type=key.type,
+                encoding=key.encoding,
+                samples=key.samples,
+                lopsided=key.lopsided,
             )
             for key in stats.largest
         ),
         sample_keys=stats.samples,
+        no_ttl_keys=stats.staying,
         hit_ratio=ratio_of(counted),
         hits=sum(hits) if hits else None,
         misses=sum(one.misses for one in lookups) if lookups else None,
+        counted_seconds=max((one.seconds for one in lookups if one.seconds is not None), default=None),
         never_read_percent=_percent(judged[0].never_read, judged[0].judged) if judged else None,
     )
+
+
+def _error(seen: Seen, stats: PatternStats) -> float | None:
+    return None if stats.pattern not in seen.errors or distrust(seen) else round(seen.errors[stats.pattern], 2)
 
 
 def _lookups(lookups: Sequence[PatternLookups], stats: PatternStats) -> list[PatternLookups]:
@@ -210,12 +248,13 @@ def _ttl(stats: PatternStats) -> Ttl:
 
 
 def _tenants(seen: Seen) -> tuple[TenantReport, ...]:
+    known = sizes_known(seen)
     return tuple(
         TenantReport(
             tenant=share.tenant,
             keys=round(seen.scale * share.keys),
-            memory_bytes=round(seen.scale * share.memory_bytes),
-            memory_percent=round(seen.share(seen.scale * share.memory_bytes), 2),
+            memory_bytes=round(seen.scale * share.memory_bytes) if known else None,
+            memory_percent=round(seen.share(seen.scale * share.memory_bytes), 2) if known else None,
         )
         for share in seen.snapshot.tenants
     )
@@ -228,18 +267,16 @@ def _incomplete(seen: Seen) -> list[Skipped]:
         missing.append(
             Skipped(part="rest of the keyspace", why="--max-seconds was over", mend="give it more time, or take --fast")
         )
-    if forbidden := sum(stats.forbidden for stats in seen.patterns):
+    if forbidden := forbidden_keys(seen):
         missing.append(
             Skipped(
-                part=f"{forbidden:,} keys",
+                part=keys_in(forbidden),
                 why="the login may see their names, but not ask for them",
                 mend="give it the pattern %R~*; see --print-acl",
             )
         )
-    missing += [
-        Skipped(part="hits and misses of a node", why=reason, mend="wait for the next window")
-        for reason in seen.traffic.unusable
-    ]
+    again = MENDS[seen.traffic.source]
+    missing += [Skipped(part="hits and misses of a node", why=reason, mend=again) for reason in seen.traffic.unusable]
     return missing
 
 

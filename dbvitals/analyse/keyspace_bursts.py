@@ -1,4 +1,4 @@
-"""Finds the keys that expire together, in a histogram of times to live."""
+"""Finds the keys that expire together: by the second, or in a histogram of times to live."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ SHORTEST = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burst:
-    """Keys that expire between two moments, in seconds from now; `rate` a second, should they do so within one bucket.
+    """Keys that expire between two moments, in seconds from now; `rate` a second.
 
-    More exactly than by its buckets a histogram does not tell when a key expires.
+    Of a histogram: should they do so within one bucket, as it does not tell more exactly when a key expires.
     """
 
     keys: int
@@ -39,6 +39,26 @@ def densest(buckets: Mapping[int, int]) -> Burst | None:
     neighbours are also looked at together.
     """
     return max(_bursts(buckets), key=lambda burst: (burst.rate, -burst.span, burst.end), default=None)
+
+
+def fullest(peaks: Mapping[int, int], now: float) -> Burst | None:
+    """The second in which the most keys expire, with the one after it; None without any that is still to come.
+
+    `peaks` are keys by second, both it and `now` since 1970. What expires in one moment may be seen on either side of
+    a second, as the time of an answer is known to some milliseconds only.
+    """
+    coming = [second for second in peaks if second + 1 > now]
+    bursts = [_in_second(peaks, second, now) for second in coming]
+    return max(bursts, key=lambda burst: (burst.rate, burst.keys, -burst.end), default=None)
+
+
+def _in_second(peaks: Mapping[int, int], second: int, now: float) -> Burst:
+    """The second alone, or with the next one where that adds more than a tenth."""
+    alone, after = peaks[second], peaks.get(second + 1, 0)
+    begin = max(0.0, second - now)
+    if after > alone / 10:
+        return Burst(keys=alone + after, begin=begin, end=second + 2 - now, rate=(alone + after) / 2)
+    return Burst(keys=alone, begin=begin, end=second + 1 - now, rate=float(alone))
 
 
 def _bursts(buckets: Mapping[int, int]) -> Iterator[Burst]:

@@ -15,13 +15,13 @@ CACHE_CATEGORIES = {
     "RED007": ("unwanted_ttl", "Write these keys without TTL; PERSIST mends those that are there"),
     "RED008": (
         "eviction_policy",
-        "Give cached keys a TTL; choose a policy that can evict them where no locks or state are",
+        "Give cached keys a TTL, and Redis more memory before it is full",
     ),
     "RED009": ("giant_keys", "Split them over many keys; remove with UNLINK"),
     "RED010": ("unaccounted_memory", "Read the dump with --rdb, which measures every element"),
     "RED011": ("encodings", "Raise the limit of the compact encoding a little, or shorten the values"),
     "RED012": ("tenant_share", "Limit what one tenant may cache"),
-    "RED013": ("fragmentation", "Switch active defragmentation on, or restart in a quiet hour"),
+    "RED013": ("fragmentation", "Give freed memory back with MEMORY PURGE, or restart in a quiet hour"),
     "RED014": ("other_databases", "Run again with --all-dbs"),
     "RED015": ("stampede", "Spread the TTLs by a random tenth, and let one reader refill"),
     "RED016": ("stale_keys", "Let the server look for expired keys more often"),
@@ -32,6 +32,7 @@ CACHE_CATEGORIES = {
     "RED021": ("never_read", "Cache on the second request only, or leave these values out"),
     "RED022": ("pattern_hit_ratio", "Let these values live longer, or fill them before they are asked for"),
     "RED023": ("ttl_suggestion", "Set the longer TTL, if data of that age will do"),
+    "RED024": ("persistence", "Mend what keeps the server from saving: its log names it"),
 }
 """Category and advice of each rule."""
 

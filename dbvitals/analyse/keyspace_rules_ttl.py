@@ -4,9 +4,18 @@ from collections.abc import Iterator
 
 from dbvitals.analyse.key_patterns import OTHER
 from dbvitals.analyse.key_tally import bucket_middle
-from dbvitals.analyse.keyspace_bursts import densest
+from dbvitals.analyse.keyspace_bursts import Burst, densest, fullest
 from dbvitals.analyse.keyspace_seen import Seen
-from dbvitals.analyse.keyspace_words import declaration, duration, keys, keys_in, keys_of, setting, without_ttl
+from dbvitals.analyse.keyspace_words import (
+    declaration,
+    duration,
+    keys,
+    keys_in,
+    keys_of,
+    queue_of,
+    setting,
+    without_ttl,
+)
 from dbvitals.analyse.ttl_suggestion import suggest_ttl
 from dbvitals.expect import KeyFamily
 from dbvitals.model import Confidence, Evidence, Finding, Severity
@@ -45,7 +54,7 @@ def _longer(seen: Seen) -> Iterator[Finding]:
             confidence=Confidence.ESTIMATE,
             evidence=(
                 Evidence(name="misses after expiry", value=suggestion.misses, unit="reads"),
-                Evidence(name="TTL now", value=round(present[missed.pattern], 1), unit="seconds"),
+                Evidence(name="longest TTL left", value=round(present[missed.pattern], 1), unit="seconds"),
             ),
             action=setting(
                 f"set {suggestion.ttl_seconds} s, if data of that age will do", family.setting if family else ""
@@ -62,11 +71,11 @@ def _no_ttl(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Find
             rule="RED006",
             severity=Severity.CRITICAL,
             subject=keys_of(stats.pattern),
-            message=f"{keys_in(number)} without TTL: a lock that nobody gets again when its holder dies",
+            message=f"{keys_in(number)} without TTL{_among(stats)}: a lock that nobody gets again when its holder dies",
             evidence=(keys(number), _share(stats)),
             action=setting(
                 "take locks with their TTL in one command (SET … NX PX); a plain SET takes the TTL away; delete those "
-                "whose holder is gone",
+                "whose holder is gone (--show-keys gives names in full)",
                 family.setting,
             ),
         )
@@ -75,10 +84,15 @@ def _no_ttl(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Find
         rule="RED002",
         severity=Severity.HIGH,
         subject=keys_of(stats.pattern),
-        message=f"{number:,} keys without TTL in a family that expires: they stay until somebody deletes them",
+        message=f"{keys_in(number)} without TTL in a family that expires{_among(stats)}: they stay until somebody "
+        "deletes them",
         evidence=(keys(number), _share(stats)),
         action=setting("write them with a TTL (SET … EX, SET … KEEPTTL on change)", family.setting),
     )
+
+
+def _among(stats: PatternStats) -> str:
+    return f" (such as {', '.join(stats.staying)})" if stats.staying else ""
 
 
 def _share(stats: PatternStats) -> Evidence:
@@ -117,26 +131,32 @@ def _too_long(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Fi
 
 
 def _too_short(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Finding]:
-    """The TTL that was set is at least the largest that is left; with many keys one of them is fresh."""
+    """The TTL that was set is at least the largest that is left; with many keys one of them is fresh.
+
+    Of state that is refreshed by being used, none is at night.
+    """
     expiring = stats.ttl_known - stats.no_ttl
     if family.ttl_min is None or stats.ttl_max_ms is None or expiring < seen.thresholds.ttl_min_keys:
         return
     if stats.ttl_max_ms < family.ttl_min * 1000:
         yield Finding(
             rule="RED005",
-            severity=Severity.MEDIUM,
+            severity=Severity.INFO if family.kind == "state" else Severity.MEDIUM,
             subject=keys_of(stats.pattern),
             message=f"none of {round(seen.scale * expiring):,} keys has more than "
             f"{duration(stats.ttl_max_ms / 1000)} left, {duration(family.ttl_min)} at least is declared",
             confidence=Confidence.LIKELY,
             evidence=(keys(seen.scale * expiring), _seconds("longest TTL", stats.ttl_max_ms)),
-            action=setting(f"set at least {duration(family.ttl_min)}", family.setting),
+            action=setting(
+                f"set at least {duration(family.ttl_min)}, unless that is set and nobody uses these keys now",
+                family.setting,
+            ),
         )
 
 
 def _together(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Finding]:
     """Many keys that expire within moments: all their readers ask the source at once."""
-    burst = densest(stats.ttl_buckets)
+    burst = _burst(seen, stats)
     if family.kind != "cache" or burst is None or not stats.ttl_max_ms:
         return
     if burst.keys < seen.thresholds.ttl_min_keys:  # of a sample, where each stands for thousands
@@ -160,19 +180,32 @@ def _together(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Fi
         )
 
 
+def _burst(seen: Seen, stats: PatternStats) -> Burst | None:
+    """By the second where one stands out; a histogram tells less of what is far away."""
+    bursts = [fullest(stats.ttl_peaks, seen.snapshot.taken_at.timestamp()), densest(stats.ttl_buckets)]
+    return max((burst for burst in bursts if burst), key=lambda burst: burst.rate, default=None)
+
+
 def _growing(seen: Seen, stats: PatternStats) -> Iterator[Finding]:
     number = seen.scale * without_ttl(stats)
     if number >= seen.thresholds.no_ttl_min_keys:
+        queue = queue_of(stats)
         yield Finding(
             rule="RED020",
-            severity=Severity.MEDIUM,
+            severity=Severity.INFO if queue else Severity.MEDIUM,
             subject=keys_of(stats.pattern),
-            message=f"{number:,.0f} undeclared keys without TTL: what nobody deletes grows for ever",
+            message=f"{number:,.0f} undeclared keys without TTL{queue and f', of type {queue}'}: what nobody deletes "
+            "grows for ever",
             evidence=(
                 keys(number),
                 Evidence(name="memory", value=round(seen.scale * stats.memory_bytes), unit="bytes"),
             ),
-            action=setting("write them with a TTL, or declare the family (docs/cache.md)", declaration(stats.pattern)),
+            action=setting(
+                "declare the family (docs/cache.md); a queue needs no TTL, but somebody who empties it"
+                if queue
+                else "write them with a TTL, or declare the family (docs/cache.md)",
+                declaration(stats.pattern),
+            ),
         )
 
 

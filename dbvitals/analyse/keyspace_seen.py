@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from msgspec import structs
+
 from dbvitals.analyse.hit_ratio import Traffic, traffic
 from dbvitals.analyse.key_condense import condense
 from dbvitals.analyse.key_patterns import OTHER, Folding
@@ -28,13 +30,17 @@ RECONCILED = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Everything that the rules look at. `scale` is what a sample's counts are to be multiplied by, else 1."""
+    """Everything that the rules look at. `scale` is what a sample's counts are to be multiplied by, else 1.
+
+    `evicted` are the evicted keys of each node, by its own counter.
+    """
 
     snapshot: KeyspaceSnapshot
     folding: Folding
     families: Mapping[str, KeyFamily]
     thresholds: CacheThresholds
     traffic: Traffic
+    evicted: Mapping[str, int]
     patterns: tuple[PatternStats, ...]
     scale: float
     errors: Mapping[str, float]
@@ -55,10 +61,15 @@ class Seen:
         return tuple(node for node in self.snapshot.nodes if node.role == "primary") or self.snapshot.nodes
 
     @property
+    def readers(self) -> tuple[NodeInfo, ...]:
+        """The nodes whose keys were read: a replica that has a copy, where there is one, in place of its primary."""
+        copies = (node for node in self.snapshot.nodes if node.role == "replica" and node.link in ("up", "down"))
+        return tuple(copies) or self.primaries
+
+    @property
     def keyspace_bytes(self) -> int | None:
         """What the nodes whose keys were read say that their keys take; None when one does not, or not all was read."""
-        whole = {node.role: node for node in self.snapshot.nodes}
-        asked = self.primaries if len(whole) < 2 else [node for node in self.snapshot.nodes if node.role == "replica"]
+        asked = self.readers
         if not asked or any(node.keyspace_bytes is None for node in asked):
             return None
         elsewhere = sum(base.keys for node in asked for base in node.databases) - self.snapshot.coverage.keys_before
@@ -87,7 +98,7 @@ def look(
     families = {family.pattern: family for family in declared}
     misses = misses_of(snapshot)
     known = (*snapshot.patterns, *_without_keys(snapshot, misses, folding))
-    condensed = condense(known, folding, thresholds.patterns, misses)
+    condensed = condense(known, folding, thresholds.patterns, misses, names_shown=snapshot.names_shown)
     found = {stats.pattern: stats for stats in merge_condensed(known, condensed, folding)}
     rows = [found.pop(name, PatternTally().freeze(name, name)) for name in families]
     rest = sorted(found.values(), key=_place)
@@ -98,10 +109,17 @@ def look(
         families=families,
         thresholds=thresholds,
         traffic=traffic(snapshot, earlier),
+        evicted={one.node: traffic(_of(one.node, snapshot), earlier).evicted_keys for one in snapshot.before},
         patterns=patterns,
         scale=_scale(snapshot, patterns),
         errors=_errors(snapshot.sample, condensed.names),
     )
+
+
+def _of(node: str, snapshot: KeyspaceSnapshot) -> KeyspaceSnapshot:
+    """The same with the counters of one node."""
+    before, after = (tuple(one for one in sums if one.node == node) for sums in (snapshot.before, snapshot.after))
+    return structs.replace(snapshot, before=before, after=after)
 
 
 def _without_keys(snapshot: KeyspaceSnapshot, misses: Iterable[str], folding: Folding) -> Iterable[PatternStats]:

@@ -29,8 +29,17 @@ class CacheThresholds:
     giant_percent: float = 5.0
     """A single key with such a share of the memory lies on one node of a cluster, whatever is added."""
 
+    giant_high_bytes: int = 64 * 1024 * 1024
+    """Of a single key, or of all keys together: on a smaller server even its only large key is no matter of urgency."""
+
     tenant_percent: float = 50.0
     """One tenant with half of the memory evicts the others' keys."""
+
+    tenant_factor: float = 1.5
+    """Times what it would have if all had the same: of two tenants one has half of the memory anyway."""
+
+    tenant_min_bytes: int = 4 * 1024 * 1024
+    """A few mebibytes evict nobody's keys, whosever they are."""
 
     fragmentation_ratio: float = 1.5
     """Redis's own documentation: above this, memory is lost to holes."""
@@ -41,6 +50,9 @@ class CacheThresholds:
     full_percent: float = 80.0
     """Of maxmemory: what is above will be full at the next peak."""
 
+    machine_percent: float = 75.0
+    """Of the machine's memory: no higher limit is proposed. The rest is the system's, and what a save copies."""
+
     stampede_per_second: float = 200.0
     """Keys of one family that expire in the same second: about what a backend of this size is asked for at its peak."""
 
@@ -50,14 +62,25 @@ class CacheThresholds:
     stale_percent: float = 10.0
     """Expired keys that still occupy memory; Redis itself works harder above this (`expired_stale_perc`)."""
 
-    lag_seconds: float = 10.0
-    """A replica that has heard nothing for so long serves answers of the past; the link times out at 60."""
+    stale_min_keys: int = 1000
+    """Fewer expire while they are counted, where keys live for milliseconds."""
+
+    lag_seconds: float = 30.0
+    """A replica hears from its primary every 10 s (`repl-ping-replica-period`); the link times out at 60."""
+
+    ack_seconds: float = 10.0
+    """A replica acknowledges what it has once a second, whether there are writes or not."""
 
     lag_bytes: int = 10 * 1024 * 1024
     """More than this behind, and a failover loses it."""
 
-    unaccounted_percent: float = 25.0
-    """Of the keyspace's memory: hash tables and TTL entries take a fifth with tiny keys; what is more is not seen."""
+    unaccounted_percent: float = 20.0
+    """Of large collections, beside 100 bytes a key for hash tables and TTL entries: MEMORY USAGE itself leaves out up
+    to 15 % of sorted sets."""
+
+    unaccounted_exact_percent: float = 3.0
+    """Of strings, and of collections in a compact encoding, which MEMORY USAGE measures whole: 1 % and less was
+    seen."""
 
     unaccounted_min_bytes: int = 4 * 1024 * 1024
     """Below it may be the server's own bookkeeping: 24 KiB of latencies for each command that was ever called, say."""

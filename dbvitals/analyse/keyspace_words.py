@@ -17,11 +17,9 @@ def server(name: str) -> Ref:
     return Ref(kind="redis", schema="", name=name)
 
 
-def setting(summary: str, line: str, *, undo: str | None = None) -> Action:
+def setting(summary: str, line: str, *, undo: str | None = None, takes: str = "effect at once") -> Action:
     """A line to change: of the service's code or `.env`, or of the server's configuration."""
-    return Action(
-        summary=summary, statement=line, lock="none", takes="effect at once", reversible=undo is not None, undo=undo
-    )
+    return Action(summary=summary, statement=line, lock="none", takes=takes, reversible=undo is not None, undo=undo)
 
 
 def keys(number: float) -> Evidence:
@@ -40,12 +38,24 @@ def without_ttl(stats: PatternStats) -> float:
     return stats.no_ttl * (1 - share)
 
 
+_QUEUES = ("list", "stream", "zset")
+"""Types that hold what waits for somebody: they stay as long as they are not empty."""
+
+
+def queue_of(stats: PatternStats) -> str:
+    """The type of a pattern whose keys are queues, mostly; else empty."""
+    return next((kind for kind in _QUEUES if 2 * stats.types.get(kind, 0) > stats.types_known), "")
+
+
 def declaration(pattern: str) -> str:
-    """The line that declares the family of a discovered pattern; empty when nothing stands before its identities."""
+    """The line that declares the family of a discovered pattern; empty when nothing stands before its identities.
+
+    Whether its keys are to expire is the reader's to say: they do not, and that may be right.
+    """
     prefix = re.split(r"[<*?\[\]\\]", pattern, maxsplit=1)[0]
     if not prefix or pattern == OTHER:
         return ""
-    return f"KeyFamily(pattern={prefix + '*'!r}, description='…', expires=True)"
+    return f"KeyFamily(pattern={prefix + '*'!r}, description='…', expires=None)"
 
 
 _SINCE = {"start": "since the server's start", "window": "in a window", "saved": "since the saved snapshot"}

@@ -1,8 +1,10 @@
-"""Which keys were written and never read: told from how long a key lies idle against how old it is.
+"""Which keys were written and not read later: told from how long a key lies idle against how old it is.
 
 A key that was written with a TTL of T and has R left is T - R old. Where it has been idle for as long, nobody has asked
 for it since: idle time and what is left of the TTL add up to T. Reading a key makes the sum less. So where all keys of
-a pattern are written with one TTL, the largest sum is that TTL, and the keys that reach it were never read.
+a pattern are written with one TTL, the largest sum is that TTL, and the keys that reach it were not read since.
+
+Whether a key was read in the first seconds after it was written cannot be told.
 """
 
 from collections import defaultdict
@@ -12,7 +14,8 @@ from dataclasses import dataclass
 from dbvitals.snapshot_keyspace import NeverRead
 
 TOLERANCE = 3.0
-"""Seconds: OBJECT IDLETIME counts whole ones, by a clock of its own, and the two commands are not asked at once."""
+"""Seconds: OBJECT IDLETIME counts whole ones, by a clock of its own, and the two commands are not asked at once. A read
+that comes sooner after the write than this is not seen."""
 
 YOUNG = 2 * TOLERANCE
 """A key younger than this may have been read at once after it was written; nothing is said of it."""

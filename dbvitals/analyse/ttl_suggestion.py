@@ -15,6 +15,10 @@ memory for the least gain."""
 LONGEST = 10.0
 """A TTL more than so many times the present one is another design, not a setting."""
 
+LEAST = 0.1
+"""Looks that come sooner after the expiry than this share of the TTL come again and again, whatever the TTL; or they
+are for keys with a much shorter one."""
+
 STEPS = (1, 2, 3, 5, 10, 15, 20, 30, 45)
 UNITS = (1, 60, 3600, 86_400)
 
@@ -33,7 +37,7 @@ def suggest_ttl(missed: MissesAfterExpiry, ttl_seconds: float) -> TtlSuggestion 
     if missed.misses < FEWEST or ttl_seconds <= 0:
         return None
     late_ms = percentile(missed.buckets, CAUGHT)
-    if late_ms is None or late_ms / 1000 > (LONGEST - 1) * ttl_seconds:
+    if late_ms is None or not LEAST * ttl_seconds <= late_ms / 1000 <= (LONGEST - 1) * ttl_seconds:
         return None
     suggested = _round_up(ttl_seconds + late_ms / 1000)
     return TtlSuggestion(

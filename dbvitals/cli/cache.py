@@ -18,8 +18,10 @@ from dbvitals.output import STDOUT, to_json, write
 
 if TYPE_CHECKING:
     from dbvitals.analyse.keyspace_report import CacheReport
+    from dbvitals.snapshot_keyspace import KeyspaceSnapshot
 
 FILE = click.Path(path_type=Path)
+REPORT = ".playbook/redis_analysis.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class CacheOptions:
 @click.option("--show-keys", is_flag=True, help="Names of keys as they are: guests' data may be in them.")
 @click.option("--print-acl", is_flag=True, help="Print the rights that this takes, and do nothing else.")
 @click.option("--yes", is_flag=True, help="Do not ask before --keymiss switches notifications on.")
-@report_options(".playbook/redis_analysis.json")
+@report_options(REPORT)
 def cache(call: Call, /, **values: Any) -> int:
     """Add up the keys of a Redis by pattern: TTLs, bytes, hits, evictions, and what is wrong with them.
 
@@ -122,12 +124,16 @@ def _refuse_contradictions(call: Call, options: CacheOptions) -> None:
         (options.replay and options.metrics, "--metrics", "--from"),
         (options.replay and options.show_keys, "--show-keys", "--from"),
         (options.replay and options.all_dbs, "--all-dbs", "--from"),
+        (options.replay and options.db, "--db", "--from"),
+        (options.all_dbs and options.db, "--db", "--all-dbs"),
     )
     for both, one, other in pairs:
         if both:
             raise UsageError(f"{one} does not go with {other}", mend=f"leave {one} out")
     if options.calibrate and not options.rdb:
         raise UsageError("--calibrate is for the sizes of a dump", mend="give the dump with --rdb")
+    if options.master == "":
+        raise UsageError("--master is empty", mend="give it the name that the Sentinel knows")
     if call.output == STDOUT and options.diff:
         raise UsageError("--output - leaves no room on standard output for --diff", mend="give --output a file")
     if options.save == STDOUT:
@@ -151,23 +157,37 @@ def separators_of(call: Call) -> str:
     return separators
 
 
+def _earlier(path: Path) -> "KeyspaceSnapshot":
+    """Read the snapshot since which hits and misses count. Raises UsageError."""
+    from dbvitals.cli.cache_files import read_keyspace
+
+    earlier = read_keyspace(path)
+    if not earlier.before:
+        raise UsageError(f"{path} holds no hits and misses: it is of a dump", mend="give one that is of a server")
+    return earlier
+
+
 def _report(call: Call, options: CacheOptions) -> "CacheReport":
     from dbvitals.analyse.key_patterns import Folding
+    from dbvitals.analyse.key_renaming import anonymous
     from dbvitals.analyse.keyspace import analyse_keyspace
-    from dbvitals.cli.cache_files import read_keyspace
-    from dbvitals.cli.cache_sources import may_listen, seen_keyspace
+    from dbvitals.cli.cache_additions import may_listen
+    from dbvitals.cli.cache_own_reads import known_counters
+    from dbvitals.cli.cache_sources import seen_keyspace
     from dbvitals.cli.declarations import load_expectations
 
     started = time.monotonic()
     declared = load_expectations(call.config)
     families = declared.families if declared else ()
     folding = Folding(families, separators_of(call))
-    earlier = read_keyspace(options.since) if options.since else None
+    earlier = _earlier(options.since) if options.since else None
     may_change = may_listen(options)
+    saved = Path(options.save) if options.save else None
+    known = known_counters((Path(call.output), Path(REPORT), options.diff), (saved, options.since))
     with progress(quiet=call.quiet, verbose=call.verbose) as tell:
-        snapshot = seen_keyspace(call, options, folding, may_change, tell)
+        snapshot = seen_keyspace(call, options, folding, may_change, tell, known)
         if options.save:
-            write(options.save, to_json(snapshot))
+            write(options.save, to_json(anonymous(snapshot, folding)))
         if earlier:  # after it was saved: a later --since needs what was counted since the start
             from dbvitals.collect.cache_metrics import lookups_since
 

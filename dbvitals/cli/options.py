@@ -50,7 +50,7 @@ class Duration(click.ParamType[float]):
         match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) *(ms|s|min)?", str(value).strip(), re.ASCII)
         seconds = float(match[1]) * {"ms": 0.001, "s": 1.0, "min": 60.0}[match[2] or "s"] if match else 0.0
         if not 0 < seconds <= LONGEST_SECONDS:
-            self.fail(f"{value!r} is not a time such as 15, 500ms or 2min", param, ctx)
+            self.fail(f"{value!r} is not a time such as 15, 500ms or 2min (above zero, a day at most)", param, ctx)
         return seconds
 
 

@@ -116,6 +116,7 @@ def _read(address: Address, token: str | None, timeout: float) -> tuple[PoolObse
 
 
 def _get(address: Address, token: str | None, deadline: float) -> tuple[int, bytes]:
+    """Status and body. Raises OSError and HTTPException, the latter also for a body that was cut short."""
     kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
     connection = kind(address.host, address.port, timeout=deadline - time.monotonic())
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -125,6 +126,8 @@ def _get(address: Address, token: str | None, deadline: float) -> tuple[int, byt
             connection.request("GET", address.path, headers=headers)
             with contextlib.closing(connection.getresponse()) as response:
                 status, body = response.status, response.read(MOST_BYTES + 1)
+                if response.length and len(body) <= MOST_BYTES:
+                    raise http.client.IncompleteRead(body, response.length)
     if time.monotonic() >= deadline:
         raise TimeoutError
     return status, body
@@ -139,8 +142,9 @@ def cut_at(deadline: float, connected: socket.socket) -> Iterator[None]:
             connected.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
-    timer.start()
+    timer.daemon = True  # where Ctrl-C comes while it starts, nobody waits for it
     try:
+        timer.start()
         yield
     finally:
         timer.cancel()
@@ -185,6 +189,11 @@ def _not_reached(address: Address, error: Exception) -> ServerError:
         why = getattr(error, "verify_message", "") or error.reason or "TLS failed"
         return ServerError(
             f"the application at {address} is not trusted: {why}", mend="trust its authority (SSL_CERT_FILE)"
+        )
+    if isinstance(error, http.client.IncompleteRead):
+        return ServerError(
+            f"the application at {address} cannot be reached: its answer is cut short",
+            mend="look whether it runs there",
         )
     why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
     return ServerError(f"the application at {address} cannot be reached: {why}", mend="look whether it runs there")

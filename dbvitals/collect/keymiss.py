@@ -2,15 +2,16 @@
 
 import contextlib
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import hiredis
 
+from dbvitals.analyse.key_condense import CROWDED
 from dbvitals.analyse.key_patterns import Folding
-from dbvitals.analyse.key_tally import bucket_of
-from dbvitals.collect.keymiss_setting import MayChange, notifying
+from dbvitals.analyse.key_tally import KeyspaceTally, bucket_of
+from dbvitals.collect.keymiss_setting import MayChange, Objection, Silence, notifying
 from dbvitals.collect.redis import INTERRUPTED
 from dbvitals.collect.redis_info import read_info
 from dbvitals.collect.redis_wire import LostError, Wire
@@ -29,6 +30,7 @@ REMEMBERED = 100_000
 HEARD = 0.95
 """The share of the misses that INFO counts which has to have been heard."""
 ANSWER_TIMEOUT = 10.0
+PART = "misses by pattern"
 
 Stop = Callable[[], bool]
 
@@ -45,23 +47,59 @@ class MissWindow:
 
 @dataclass(slots=True)
 class _Ear:
-    """Counts what one or more nodes tell."""
+    """Counts what one or more nodes tell.
+
+    Of a pattern, `count` are its misses; its times to live are those from an expiry to the next miss.
+    """
 
     folding: Folding
-    misses: Counter[str] = field(default_factory=Counter)
-    waits: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    tally: KeyspaceTally = field(init=False)
+    patterns: int = 0
+    heard: Counter[str] = field(default_factory=Counter)
     expired: dict[bytes, float] = field(default_factory=dict)
+    silence: Silence = field(default_factory=Silence)
+    seconds: float = 0.0
 
-    def hear(self, event: bytes, key: bytes, now: float) -> None:
+    def __post_init__(self) -> None:
+        self.tally = KeyspaceTally(self.folding)
+
+    def hear(self, node: str, event: bytes, key: bytes, now: float) -> None:
         """Take in one event."""
         if event == EXPIRED:
             self._remember(key, now)
             return
         pattern = self.folding.pattern_of(key)
-        self.misses[pattern] += 1
+        self.heard[node] += 1
+        self.patterns += self.tally.known(pattern) is None
+        row = self.tally.of(pattern)
+        row.count += 1
         since = self.expired.pop(key, None)
         if since is not None:
-            self.waits[pattern][bucket_of(round(1000 * (now - since)))] += 1
+            row.buckets[bucket_of(round(1000 * (now - since)))] += 1
+
+    def window(self) -> MissWindow:
+        """Give what was heard, and what was not."""
+        rows = self.tally.freeze()
+        return MissWindow(
+            lookups=tuple(
+                PatternLookups(pattern=row.pattern, source="keymiss", hits=None, misses=row.count, seconds=self.seconds)
+                for row in rows
+            ),
+            after_expiry=tuple(
+                MissesAfterExpiry(pattern=row.pattern, misses=sum(row.ttl_buckets.values()), buckets=row.ttl_buckets)
+                for row in rows
+                if row.ttl_buckets
+            ),
+            seconds=self.seconds,
+            skipped=(*self.silence.skipped(), *self._cut()),
+        )
+
+    def _cut(self) -> tuple[Skipped, ...]:
+        """The tally makes room by itself when a new pattern comes; of ours it then adds up those missed the least."""
+        if self.patterns <= CROWDED:
+            return ()
+        why = f"keys of more than {CROWDED:,} patterns were missed: those alike, and the rarest, are added up"
+        return (Skipped(part=PART, why=why, mend="declare the families, so that their keys make one pattern each"),)
 
     def _remember(self, key: bytes, now: float) -> None:
         self.expired.pop(key, None)
@@ -83,80 +121,86 @@ def listen_for_misses(
     """Listen to all `targets` for so long, or until `stop`. `db` is one logical database, None all of them.
 
     Where a server does not notify of misses, `may_change` is asked whether it shall for as long as this takes; the
-    setting is put back in the end, also when this process is killed. Ctrl-C ends it early, which `skipped` then says.
-    Raises ServerError when one cannot be reached.
+    setting is put back in the end, also when this process is killed. Ctrl-C ends it early. That, and every node that
+    cannot be heard, is said in `skipped`.
     """
-    skipped: list[Skipped] = []
     ear = _Ear(folding)
-    with contextlib.ExitStack() as stack:
-        wires = [stack.enter_context(_connect(target, connect_timeout)) for target in targets]
-        notified = stack.enter_context(notifying(wires, may_change, skipped))
-        before = {wire.name: _misses(wire) for wire in notified}
-        listeners = [stack.enter_context(_connect(wire.target, connect_timeout)) for wire in notified]
-        listening = [wire for wire in listeners if _subscribed(wire, db, skipped)]
-        began = time.monotonic()
+    try:
+        with contextlib.ExitStack() as stack:
+            wires = _connected(targets, connect_timeout, ear, stack)
+            notified = stack.enter_context(notifying(wires, may_change, ear.silence))
+            before = _misses(notified)
+            listeners = _connected([wire.target for wire in notified], connect_timeout, ear, stack)
+            _listen([wire for wire in listeners if _subscribed(wire, db, ear)], ear, seconds, stop)
+            if db is None:
+                _compare(before, _misses(notified), ear)
+    except KeyboardInterrupt:
+        ear.silence.others.append(INTERRUPTED)
+    return ear.window()
+
+
+def _connected(targets: Sequence[RedisTarget], timeout: float, ear: _Ear, stack: contextlib.ExitStack) -> list[Wire]:
+    found = []
+    for target in targets:
         try:
-            _listen(listening, ear, began + seconds, stop, skipped)
-        except KeyboardInterrupt:
-            skipped.append(INTERRUPTED)
-        lasted = time.monotonic() - began
-        if db is None:
-            _compare(notified, before, ear.misses.total(), skipped)
-    return MissWindow(
-        lookups=tuple(
-            PatternLookups(pattern=pattern, source="keymiss", hits=None, misses=ear.misses[pattern], seconds=lasted)
-            for pattern in sorted(ear.misses)
-        ),
-        after_expiry=tuple(
-            MissesAfterExpiry(pattern=pattern, misses=waits.total(), buckets=dict(sorted(waits.items())))
-            for pattern, waits in sorted(ear.waits.items())
-        ),
-        seconds=lasted,
-        skipped=tuple(skipped),
-    )
+            wire = Wire(target, connect_timeout=timeout, answer_timeout=ANSWER_TIMEOUT)
+        except ServerError as error:
+            ear.silence.of(target.name, Objection(why=error.what, mend=error.mend))
+        else:
+            found.append(stack.enter_context(wire))
+    return found
 
 
-def _connect(target: RedisTarget, timeout: float) -> Wire:
-    return Wire(target, connect_timeout=timeout, answer_timeout=ANSWER_TIMEOUT)
+def _misses(wires: Sequence[Wire]) -> dict[str, int]:
+    """What each node has counted; one that went away is named by whoever listens to it."""
+    found = {}
+    for wire in wires:
+        with contextlib.suppress(ServerError):
+            found[wire.name] = int(read_info(wire).get("keyspace_misses", 0))
+    return found
 
 
-def _misses(wire: Wire) -> int:
-    return int(read_info(wire).get("keyspace_misses", 0))
-
-
-def _subscribed(wire: Wire, db: int | None, skipped: list[Skipped]) -> bool:
+def _subscribed(wire: Wire, db: int | None, ear: _Ear) -> bool:
     channels = [channel.format(db="*" if db is None else db) for channel in CHANNELS]
-    part = f"misses on {wire.name}"
     try:
         wire.send([("PSUBSCRIBE", *channels)])
         # One answer for each channel; a refusal is one for all.
         if isinstance(wire.receive(1)[0], hiredis.ReplyError):
-            mend = "allow +psubscribe and the channels &__keyevent@*"
-            skipped.append(Skipped(part=part, why="PSUBSCRIBE is refused", mend=mend))
+            mend = "allow +psubscribe and the channels that --print-acl names"
+            ear.silence.of(wire.name, Objection(why="PSUBSCRIBE is refused", mend=mend))
             return False
         wire.receive(len(channels) - 1)
     except LostError as error:
-        skipped.append(Skipped(part=part, why=f"it went away before we listened: {error}", mend="run again"))
+        ear.silence.of(wire.name, Objection(why=f"it went away before we listened: {error}", mend="run again"))
         return False
     return True
 
 
-def _listen(wires: list[Wire], ear: _Ear, until: float, stop: Stop, skipped: list[Skipped]) -> None:
-    while wires and time.monotonic() < until and not stop():
-        time.sleep(PAUSE)
-        for wire in list(wires):
-            try:
-                for event, key in _arrived(wire):
-                    ear.hear(event, key, time.monotonic())
-            except LostError as error:
-                wires.remove(wire)
-                skipped.append(
-                    Skipped(
-                        part=f"misses on {wire.name}",
-                        why=f"it went away while we listened: {error}",
-                        mend="run again; a longer client-output-buffer-limit for pubsub if misses are very many",
-                    )
-                )
+def _listen(wires: list[Wire], ear: _Ear, seconds: float, stop: Stop) -> None:
+    began = time.monotonic()
+    try:
+        over = False
+        while wires and not over:
+            time.sleep(PAUSE)
+            over = time.monotonic() >= began + seconds or stop()  # what came until then is heard yet
+            for wire in list(wires):
+                if not _heard(wire, ear):
+                    wires.remove(wire)
+    finally:
+        ear.seconds = time.monotonic() - began
+        ear.silence.settle(ear.heard.keys())
+
+
+def _heard(wire: Wire, ear: _Ear) -> bool:
+    """Take in what has come from a node; False when it has gone."""
+    try:
+        for event, key in _arrived(wire):
+            ear.hear(wire.name, event, key, time.monotonic())
+    except LostError as error:
+        mend = "run again; a longer client-output-buffer-limit for pubsub if misses are very many"
+        ear.silence.of(wire.name, Objection(why=f"it went away while we listened: {error}", mend=mend))
+        return False
+    return True
 
 
 def _arrived(wire: Wire) -> Iterator[tuple[bytes, bytes]]:
@@ -164,20 +208,15 @@ def _arrived(wire: Wire) -> Iterator[tuple[bytes, bytes]]:
     wire.send([("PING",)])
     while True:
         message = wire.receive(1)[0]
-        if message[0] != b"pmessage":
+        if not isinstance(message, list) or message[0] != b"pmessage":  # an error, where PING is denied
             return
         yield message[2].rpartition(b":")[2], message[3]
 
 
-def _compare(wires: Sequence[Wire], before: Mapping[str, int], heard: int, skipped: list[Skipped]) -> None:
+def _compare(before: Mapping[str, int], after: Mapping[str, int], ear: _Ear) -> None:
     """Say so when fewer misses were heard than the servers have counted."""
-    with contextlib.suppress(ServerError):  # one that went away has been named already
-        counted = sum(_misses(wire) - before[wire.name] for wire in wires)
-        if heard < HEARD * counted:
-            skipped.append(
-                Skipped(
-                    part="misses by pattern",
-                    why=f"{heard} of {counted} misses were heard",
-                    mend="compare with the service's own counters",
-                )
-            )
+    both = before.keys() & after.keys() - ear.silence.names
+    counted, heard = sum(after[node] - before[node] for node in both), sum(ear.heard[node] for node in both)
+    if heard < HEARD * counted:
+        why = f"{heard} of {counted} misses were heard"
+        ear.silence.others.append(Skipped(part=PART, why=why, mend="compare with the service's own counters"))

@@ -15,6 +15,9 @@ from dbvitals.errors import ServerError
 from dbvitals.settings_redis import RedisTarget
 
 SETTING = "notify-keyspace-events"
+ALL_CLASSES = set("g$lshzxetd")
+OLDEST_CLASSES = set("g$lshzxe")
+"""Classes that `A` stands for, today and before streams and modules had theirs."""
 READY = "ready"
 TRIES, PAUSE = 30, 1.0
 TIMEOUT = 5.0
@@ -34,8 +37,7 @@ def put_back(change: Change) -> bool:
     for _ in range(TRIES):
         try:
             with Wire(change.target, connect_timeout=TIMEOUT, answer_timeout=TIMEOUT) as wire:
-                # The server gives the letters in an order of its own.
-                if set(read_setting(wire)) == set(change.after):
+                if _letters(read_setting(wire)) == _letters(change.after):
                     wire.call("CONFIG", "SET", SETTING, change.before)
         except (ServerError, LostError):
             time.sleep(PAUSE)
@@ -44,6 +46,12 @@ def put_back(change: Change) -> bool:
         else:
             return True
     return False
+
+
+def _letters(flags: str) -> set[str]:
+    """What a setting means: the server gives it in an order of its own, and `A` for all the classes that it can be."""
+    letters = set(flags)
+    return letters - ALL_CLASSES | {"A"} if "A" in letters or letters >= OLDEST_CLASSES else letters
 
 
 def read_setting(wire: Wire) -> str:

@@ -58,7 +58,7 @@ class Harvest:
     sample: list[SampledKey] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.tally = KeyspaceTally(self.folding)
+        self.tally = KeyspaceTally(self.folding, names_shown=self.show_keys)
 
     @property
     def giant_bytes(self) -> int:

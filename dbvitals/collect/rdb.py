@@ -13,6 +13,7 @@ from dbvitals.collect.rdb_calibration import Calibration, Measure, calibrate, un
 from dbvitals.collect.rdb_file import About, DumpFile
 from dbvitals.collect.rdb_records import Walk
 from dbvitals.collect.rdb_tally import Reading
+from dbvitals.collect.redis import INTERRUPTED
 from dbvitals.model import Skipped
 from dbvitals.snapshot_keyspace import KEYSPACE_VERSION, Coverage, DatabaseInfo, KeyspaceSnapshot, NodeInfo
 
@@ -75,8 +76,16 @@ def _snapshot(
         coverage=coverage,
         patterns=reading.harvest.tally.freeze(),
         tenants=reading.harvest.tenant_shares(),
-        skipped=(NO_COUNTERS, *([] if calibration.measured else [_estimated(calibration)])),
+        tenants_seen=len(reading.harvest.tenants),
+        names_shown=reading.harvest.show_keys,
+        skipped=_skipped(calibration, coverage),
     )
+
+
+def _skipped(calibration: Calibration, coverage: Coverage) -> tuple[Skipped, ...]:
+    estimated = () if calibration.measured else (_estimated(calibration),)
+    interrupted = (INTERRUPTED,) if coverage.ended == "interrupted" else ()
+    return (NO_COUNTERS, *estimated, *interrupted)
 
 
 def _coverage(reading: Reading, ended: Ended, seconds: float) -> Coverage:

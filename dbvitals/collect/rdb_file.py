@@ -43,6 +43,8 @@ class DumpFile:
     _given_back: int = field(init=False, default=0)
 
     def __enter__(self) -> "DumpFile":
+        if self.path.is_fifo():  # to open it would wait for somebody who writes
+            raise RdbError(f"{self.path} is a pipe, and a dump is read in several places", mend="write it to a file")
         try:
             with self.path.open("rb") as file:
                 self.dump = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -1,42 +1,15 @@
 """Adds the keys of a dump up by pattern."""
 
-import heapq
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dbvitals.analyse.key_patterns import Folding
-from dbvitals.analyse.key_tally import LARGEST, PatternTally, bucket_of
+from dbvitals.analyse.key_tally import STAYING
 from dbvitals.collect.keyspace_harvest import Harvest
+from dbvitals.collect.keyspace_sums import SETTLE_EVERY, Sums
 from dbvitals.collect.rdb_calibration import Calibration
 from dbvitals.collect.rdb_records import EXPIRING_FIELDS, Record
 from dbvitals.snapshot_keyspace import KeySize
-
-SETTLE_EVERY = 50_000
-"""Keys that are added up in simple lists before they go to the tally: a call for each of them would double the time."""
-
-
-class _Sums:
-    """Keys of one pattern and encoding since the last settling: times of expiry, bytes, the largest."""
-
-    __slots__ = ("expiries", "floor", "gone", "largest", "no_ttl", "size", "staying", "tenants")
-
-    def __init__(self, *, tenants: bool) -> None:
-        self.no_ttl = self.gone = 0
-        self.expiries: list[int] = []
-        self.size = self.staying = 0.0
-        self.largest: list[tuple[float, bytes]] = []
-        self.floor = -1.0
-        self.tenants = tenants
-
-    def add_large(self, size: float, key: bytes) -> None:
-        """Keep a key that is larger than `floor`."""
-        if len(self.largest) < LARGEST:
-            heapq.heappush(self.largest, (size, key))
-        else:
-            heapq.heapreplace(self.largest, (size, key))
-        if len(self.largest) == LARGEST:
-            self.floor = self.largest[0][0]
 
 
 @dataclass(slots=True)
@@ -59,14 +32,14 @@ class Reading:
         self._database = 0
         self._calibration = calibration
         self._now_ms = now_ms
-        self._sums: dict[tuple[str, str, int], _Sums] = {}
+        self._sums: dict[tuple[str, str, int], Sums] = {}
         families = harvest.folding.families
         self._with_tenants = {family.pattern for family in families if family.tenant_part is not None}
 
     def take(self, records: Iterable[Record], progress: Callable[[int], None]) -> None:
         """Add up all keys, and tell from time to time at which byte of the dump that is."""
         # Every line here is run for each key: a call to another function of ours would cost a tenth of the time.
-        pattern_of, heads, separator = self.harvest.folding.pattern_of, *heads_of(self.harvest.folding)
+        pattern_of, heads, separator = self.harvest.folding.pattern_of, *self.harvest.folding.heads()
         known, now_ms, left = self._sums, self._now_ms, 0
         for database, key, expiry, size, encoding, kind, place in records:
             if not left or database != self._database:
@@ -77,6 +50,8 @@ class Reading:
             pattern = heads.get(key[: key.find(separator) + 1]) or pattern_of(key)
             sums = known.get((pattern, encoding, kind)) or self._new(pattern, encoding, kind)
             if expiry is None:
+                if sums.no_ttl < STAYING:
+                    sums.without_ttl.append(key)
                 sums.no_ttl += 1
                 sums.staying += size
             elif expiry > now_ms:
@@ -104,9 +79,9 @@ class Reading:
                 self._settle(pattern, encoding, sums, expiring_fields=expiring_fields)
         self._sums.clear()
 
-    def _new(self, pattern: str, encoding: str, kind: int) -> _Sums:
+    def _new(self, pattern: str, encoding: str, kind: int) -> Sums:
         tenants = self.harvest.folding.family_of(pattern) in self._with_tenants
-        sums = self._sums[(pattern, encoding, kind)] = _Sums(tenants=tenants)
+        sums = self._sums[(pattern, encoding, kind)] = Sums(tenants=tenants)
         return sums
 
     def _add_tenant(self, key: bytes, encoding: str, size: float) -> None:
@@ -114,7 +89,7 @@ class Reading:
         if tenant is not None:
             self.harvest.add_tenant(tenant, 1, round(self._calibration.correct(encoding, 1, size)))
 
-    def _settle(self, pattern: str, encoding: str, sums: _Sums, *, expiring_fields: bool) -> None:
+    def _settle(self, pattern: str, encoding: str, sums: Sums, *, expiring_fields: bool) -> None:
         tally = self.harvest.tally.of(pattern)
         keys = sums.no_ttl + len(sums.expiries)
         self.harvest.seen += keys + sums.gone
@@ -131,48 +106,12 @@ class Reading:
         tally.types_known += keys
         tally.types[kind] += keys
         tally.encodings[encoding] += keys
-        _add_expiries(tally, sums.expiries, self._now_ms)
+        tally.add_seconds(Counter(expiry // 1000 for expiry in sums.expiries))
+        for key in sums.without_ttl:
+            tally.add_staying(self.harvest.name_of(key))
+        tally.add_expiries(sums.expiries, self._now_ms)
         for size, key in sums.largest:
             text = self.harvest.name_of(key)
             tally.add_sample(text)
             corrected = round(self._calibration.correct(encoding, 1, size))
             tally.add_large(KeySize(key=text, memory_bytes=corrected, type=kind, encoding=name, samples=0))
-
-
-def _add_expiries(tally: PatternTally, expiries: list[int], now_ms: int) -> None:
-    """Add times of expiry up, a bucket at a time: they are sorted faster than they are put into buckets one by one."""
-    if not expiries:
-        return
-    expiries.sort()
-    least, most = expiries[0] - now_ms, expiries[-1] - now_ms
-    tally.ttl_sum += sum(expiries) - now_ms * len(expiries)
-    tally.ttl_min = least if tally.ttl_min is None else min(least, tally.ttl_min)
-    tally.ttl_max = most if tally.ttl_max is None else max(most, tally.ttl_max)
-    first = 0
-    while first < len(expiries):
-        bucket = bucket_of(expiries[first] - now_ms)
-        after = bisect_left(expiries, bucket + 1, lo=first, key=lambda expiry: bucket_of(expiry - now_ms))
-        tally.buckets[bucket] += after - first
-        first = after
-
-
-def heads_of(folding: Folding) -> tuple[dict[bytes, str], bytes]:
-    """The families that are told by all up to the first separator, as most keys are; and the separator.
-
-    `Folding.pattern_of` says the same of their keys, in five times the time.
-    """
-    if len(folding.separators) != 1:
-        return {}, b":"
-    separator = folding.separators
-    prefixes = [family.prefix for family in folding.families]
-    heads = {
-        family.prefix.encode(): family.pattern
-        for family in folding.families
-        if family.prefix.find(separator) == len(family.prefix) - 1 and _stands_alone(family.prefix, prefixes)
-    }
-    return heads, separator.encode()
-
-
-def _stands_alone(prefix: str, prefixes: Iterable[str]) -> bool:
-    """Whether no other prefix begins with this one, or this one with it."""
-    return sum(one.startswith(prefix) or prefix.startswith(one) for one in prefixes) == 1

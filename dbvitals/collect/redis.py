@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -11,12 +11,14 @@ from typing import Literal
 from dbvitals.analyse.key_patterns import Folding
 from dbvitals.collect.keyspace_harvest import Harvest, OwnReads
 from dbvitals.collect.keyspace_progress import Meter
+from dbvitals.collect.redis_end import drop_answers, failed_over, last_infos, mend_of
 from dbvitals.collect.redis_giants import measure_giants
-from dbvitals.collect.redis_info import counters, has_volatile_items, node_info, read_config, read_info
+from dbvitals.collect.redis_info import Info, counters, has_volatile_items, node_info, read_config, read_info
 from dbvitals.collect.redis_pace import DEFAULT, Pacer, Tempo
 from dbvitals.collect.redis_pass import ScriptPass, ScriptsDeniedError
 from dbvitals.collect.redis_pipeline import PipelinePass
-from dbvitals.collect.redis_topology import Group, group_of, shape_of
+from dbvitals.collect.redis_slots import note_of
+from dbvitals.collect.redis_topology import Group, change_of, group_of
 from dbvitals.collect.redis_wire import LostError, RefusedError, Wire, server_errors
 from dbvitals.errors import ServerError
 from dbvitals.model import Skipped
@@ -78,6 +80,8 @@ class _Collection:
     skipped: list[Skipped] = field(default_factory=list)
     method: Literal["script", "pipeline"] = "script"
     expected: int = 0
+    lost: dict[str, LostError] = field(default_factory=dict)
+    """Nodes that went away, by name: nothing more can be asked there."""
 
     def __post_init__(self) -> None:
         self.harvest = Harvest(self.folding, self.request.show_keys)
@@ -91,14 +95,14 @@ class _Collection:
     def run(self, target: RedisTarget) -> KeyspaceSnapshot:
         nodes = tuple(self._node(wire) for wire in self.group.wires)
         taken_at = datetime.now(UTC)
-        before = self._counters(taken_at)
+        before = self._counters({wire.name: read_info(wire) for wire in self.group.primaries}, taken_at)
         began = time.monotonic()
         pacer = Pacer(self.request.tempo, max_seconds=self.request.max_seconds)
         readers = {wire.name for wire in self.group.readers}
         self.expected = self._keys_of([node for node in nodes if node.name in readers], target.db)
         ended = self._pass(target, nodes, pacer)
         seconds = time.monotonic() - began
-        after, keys_after, changed = self._afterwards(target.db, began, ended)
+        after, keys_after, changed = self._afterwards(nodes, target.db, began, ended)
         self._note_errors()
         return KeyspaceSnapshot(
             snapshot_version=KEYSPACE_VERSION,
@@ -118,13 +122,16 @@ class _Collection:
                 seconds=seconds,
                 seconds_on_server=self.harvest.server_us / 1e6 if self.method == "script" else None,
                 slowed_down=pacer.slowed_down,
+                nodes_missing=self.group.nodes_missing,
             ),
             patterns=self.harvest.tally.freeze(),
             tenants=self.harvest.tenant_shares(),
+            tenants_seen=len(self.harvest.tenants),
             before=before,
             after=after,
             window_seconds=self.request.window,
             sample=tuple(self.harvest.sample),
+            names_shown=self.request.show_keys,
             skipped=tuple(self.skipped),
         )
 
@@ -133,11 +140,12 @@ class _Collection:
         self.skipped += missing
         return node_info(wire, read_info(wire), config)
 
-    def _counters(self, at: datetime) -> tuple[Counters, ...]:
+    def _counters(self, infos: Mapping[str, Info], at: datetime) -> tuple[Counters, ...]:
+        """The counters of those primaries that answered."""
         found = []
-        for wire in self.group.primaries:
+        for wire in [wire for wire in self.group.primaries if wire.name in infos]:
             own = self.harvest.own.get(wire.name, OwnReads())
-            found.append(counters(wire, read_info(wire), at, own_hits=own.hits, own_misses=own.misses))
+            found.append(counters(wire, infos[wire.name], at, own_hits=own.hits, own_misses=own.misses))
         return tuple(found)
 
     def _keys_of(self, nodes: list[NodeInfo], db: int) -> int:
@@ -148,22 +156,44 @@ class _Collection:
     def _pass(self, target: RedisTarget, nodes: tuple[NodeInfo, ...], pacer: Pacer) -> Ended:
         meter = Meter(self.tell, (self.request.sample or 0) if self._sampling else self.expected, pacer)
         by_name = {node.name: node for node in nodes}
+        ended: Ended = "complete"
         try:
             for wire in self.group.readers:
-                if not self._walk_node(wire, by_name[wire.name], target.db, pacer, meter):
-                    return "max-seconds"
-            measure_giants(self.group.readers, self.harvest, pacer)
+                try:
+                    if not self._walk_node(wire, by_name[wire.name], target.db, pacer, meter):
+                        return "max-seconds"
+                except (LostError, RefusedError) as error:
+                    self._give_up(wire, error)
+                    ended = "lost"
+            if ended == "lost" and not self.harvest.seen:
+                raise self._nothing_seen(target)
+            self._measure_giants(pacer)
         except KeyboardInterrupt:
             self.skipped.append(INTERRUPTED)
             return "interrupted"
+        return ended
+
+    def _give_up(self, wire: Wire, error: LostError | RefusedError) -> None:
+        """Leave out what is left of a node; the others are read nevertheless."""
+        if isinstance(error, LostError):
+            self.lost[wire.name] = error
+        else:
+            drop_answers([wire], self.lost)
+        whole = len(self.group.readers) == 1
+        part = "rest of the keyspace" if whole else f"rest of the keys of node {wire.name}"
+        self.skipped.append(Skipped(part=part, why=str(error), mend=mend_of(error)))
+
+    def _nothing_seen(self, target: RedisTarget) -> ServerError:
+        first = next(one for one in self.skipped if one.part.startswith("rest of the key"))
+        return ServerError(f"the keys of {target.name} cannot be read: {first.why}", mend=first.mend)
+
+    def _measure_giants(self, pacer: Pacer) -> None:
+        """The pass knows them already: of a node that is gone they stay as they are."""
+        self.harvest.giants = [giant for giant in self.harvest.giants if giant.node not in self.lost]
+        try:
+            measure_giants(self.group.readers, self.harvest, pacer)
         except (LostError, RefusedError) as error:
-            if not self.harvest.seen:
-                raise ServerError(
-                    f"the keys of {target.name} cannot be read: {error}", mend="see --print-acl for the rights it takes"
-                ) from error
-            self.skipped.append(Skipped(part="rest of the keyspace", why=str(error), mend="run again"))
-            return "lost"
-        return "complete"
+            self.skipped.append(Skipped(part="closer sizes of the largest keys", why=str(error), mend=mend_of(error)))
 
     def _walk_node(self, wire: Wire, node: NodeInfo, db: int, pacer: Pacer, meter: Meter) -> bool:
         pacer.learn(wire)
@@ -180,13 +210,16 @@ class _Collection:
             self.method = "pipeline"
             share = self._share_of(node, db)
             random, by_name = Random(self.request.seed), self.group.mode == "cluster"  # noqa: S311 - chooses, hides nothing
-            return PipelinePass(wire, self.harvest, pacer).sample(db, share, random, meter.add, by_name=by_name)
+            return self._pipeline(wire, node, pacer).sample(db, share, random, meter.add, by_name=by_name)
         if self.method == "script":
             try:
                 return ScriptPass(wire, self.harvest, pacer, ask_fields=has_volatile_items(node)).walk(db, meter.add)
             except ScriptsDeniedError as error:
                 self._without_scripts(wire, error)
-        return PipelinePass(wire, self.harvest, pacer).walk(db, meter.add)
+        return self._pipeline(wire, node, pacer).walk(db, meter.add)
+
+    def _pipeline(self, wire: Wire, node: NodeInfo, pacer: Pacer) -> PipelinePass:
+        return PipelinePass(wire, self.harvest, pacer, ask_fields=has_volatile_items(node))
 
     def _share_of(self, node: NodeInfo, db: int) -> int:
         """Keys to sample in one database of one node: as many as it has of all."""
@@ -199,28 +232,51 @@ class _Collection:
             Skipped(
                 part="scripts",
                 why=f"{wire.name} runs none for this login ({error}), so every key was asked for by itself",
-                mend="allow +eval_ro and +evalsha_ro: the figures are the same, the pass takes a third of the time",
+                mend="allow +eval_ro and +evalsha_ro: the figures are the same, and the server keeps slices short",
             )
         )
 
-    def _afterwards(self, db: int, began: float, ended: Ended) -> tuple[tuple[Counters, ...], int, bool]:
+    def _afterwards(
+        self, nodes: tuple[NodeInfo, ...], db: int, began: float, ended: Ended
+    ) -> tuple[tuple[Counters, ...], int, bool]:
         """Counters at the end of the window, keys now, and whether the topology is another one."""
         try:
-            after = self._window(began) if ended != "lost" else ()
-            now = [node_info(wire, read_info(wire), {}) for wire in self.group.readers]
-            return after, self._keys_of(now, db), shape_of(self.group) != self.group.shape
+            if ended == "interrupted":
+                drop_answers(self.group.wires, self.lost)
+            elif ended != "lost":
+                self._wait_for_window(began)
+            infos, missing = last_infos(self.group.wires, self.lost)
+            self.skipped += [*missing, *failed_over(nodes, infos, self.group.staying)]
+            after = self._counters(infos, datetime.now(UTC))
+            return after, self._keys_now(nodes, infos, db), self._has_changed(nodes, infos)
         except KeyboardInterrupt:
             self.skipped.append(INTERRUPTED)
-        except (ServerError, LostError) as error:
-            self.skipped.append(Skipped(part="counters at the end", why=str(error), mend="run again"))
         return (), self.expected, False
 
-    def _window(self, began: float) -> tuple[Counters, ...]:
+    def _wait_for_window(self, began: float) -> None:
         left = (self.request.window or 0) - (time.monotonic() - began)
         if left > 0:
             self.tell(f"counting hits and misses for another {left:.0f} s")
             time.sleep(left)
-        return self._counters(datetime.now(UTC))
+
+    def _keys_now(self, nodes: tuple[NodeInfo, ...], infos: Mapping[str, Info], db: int) -> int:
+        """Keys at the end; of a node that is gone, those that it had."""
+        known = {node.name: node for node in nodes}
+        now = [
+            node_info(wire, infos[wire.name], {}) if wire.name in infos else known[wire.name]
+            for wire in self.group.readers
+        ]
+        return self._keys_of(now, db)
+
+    def _has_changed(self, nodes: tuple[NodeInfo, ...], infos: Mapping[str, Info]) -> bool:
+        try:
+            change = change_of(self.group, infos)
+        except (ServerError, LostError) as error:
+            self.skipped.append(Skipped(part="topology at the end", why=str(error), mend="run again"))
+            return False
+        if note := note_of(change, oldest=min(node.version for node in nodes)):
+            self.skipped.append(note)
+        return change.happened
 
     def _note_errors(self) -> None:
         for command, text in sorted(self.harvest.errors.items()):

@@ -8,11 +8,19 @@ from typing import Literal
 from dbvitals.collect.redis_wire import LostError, RefusedError, Wire
 from dbvitals.errors import ServerError
 from dbvitals.model import Skipped
-from dbvitals.snapshot_keyspace import Counters, DatabaseInfo, NodeInfo, Role
+from dbvitals.snapshot_keyspace import Counters, DatabaseInfo, Link, NodeInfo, ReplicaInfo, Role
 
 Info = Mapping[str, str]
 
-CONFIG_PATTERNS = ("*-max-listpack-*", "*-max-ziplist-*", "set-max-intset-entries", "maxmemory-samples")
+CONFIG_PATTERNS = (
+    "*-max-listpack-*",
+    "*-max-ziplist-*",
+    "set-max-intset-entries",
+    "maxmemory-samples",
+    "save",
+    "stop-writes-on-bgsave-error",
+    "active-expire-effort",
+)
 
 _NOT_KEYS = (
     "used_memory_startup",
@@ -28,6 +36,7 @@ _NOT_KEYS = (
 _PRODUCTS = {"valkey_version": "Valkey", "redis_version": "Redis"}
 
 _DATABASE = re.compile(r"db(\d+)")
+_REPLICA = re.compile(r"slave\d+")
 
 
 def read_info(wire: Wire) -> Info:
@@ -65,9 +74,23 @@ def node_info(wire: Wire, info: Info, config: Mapping[str, str]) -> NodeInfo:
         fragmentation_bytes=_whole(info, "mem_fragmentation_bytes"),
         expired_stale_percent=_number(info, "expired_stale_perc"),
         lag_bytes=_lag_bytes(info),
-        lag_seconds=_number(info, "master_last_io_seconds_ago"),
+        lag_seconds=_since(info, "master_last_io_seconds_ago"),
         databases=_databases(info),
         config=dict(config),
+        uncounted_memory=_whole(info, "mem_not_counted_for_evict") or 0,
+        machine_memory=_whole(info, "total_system_memory") or None,
+        oom_errors=_whole(_fields(info.get("errorstat_OOM", "")), "count") or 0,
+        allocator=info.get("mem_allocator", ""),
+        allocator_fragmentation_ratio=_number(info, "allocator_frag_ratio"),
+        allocator_fragmentation_bytes=_whole(info, "allocator_frag_bytes"),
+        link=_link(info),
+        link_down_seconds=_since(info, "master_link_down_since_seconds"),
+        replicas=_replicas(info),
+        append_only=info.get("aof_enabled") == "1",
+        save_failed=info.get("rdb_last_bgsave_status") == "err",
+        append_failed=info.get("aof_last_write_status") == "err",
+        unsaved_changes=_whole(info, "rdb_changes_since_last_save"),
+        writes_refused=wire.refuses_writes,
     )
 
 
@@ -110,6 +133,11 @@ def read_config(wire: Wire) -> tuple[dict[str, str], tuple[Skipped, ...]]:
     return dict(sorted(found.items())), ()
 
 
+def never_copied(info: Info) -> bool:
+    """Whether what lies on a node is not what its primary has: it has not got a first copy of it."""
+    return _link(info) in ("copying", "never")
+
+
 def has_volatile_items(node: NodeInfo) -> bool:
     """Whether fields of hashes expire on this node."""
     return any(database.volatile_items for database in node.databases)
@@ -128,7 +156,7 @@ def _databases(info: Info) -> tuple[DatabaseInfo, ...]:
     found = []
     for name, text in info.items():
         if match := _DATABASE.fullmatch(name):
-            values = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
+            values = _fields(text)
             found.append(
                 DatabaseInfo(
                     index=int(match[1]),
@@ -148,17 +176,47 @@ def _keyspace_bytes(info: Info) -> int | None:
 
 
 def _lag_bytes(info: Info) -> int | None:
+    """What a replica has read and not yet done."""
     theirs, ours = _whole(info, "slave_read_repl_offset"), _whole(info, "slave_repl_offset")
-    if role_of(info) == "replica":
-        return None if theirs is None or ours is None else max(0, theirs - ours)
+    return None if theirs is None or ours is None else max(0, theirs - ours)
+
+
+def _link(info: Info) -> Link:
+    """A link that was never up is down since -1 seconds."""
+    if info.get("master_link_status", "up") == "up":
+        return "up"
+    if _since(info, "master_link_down_since_seconds") is not None:
+        return "down"
+    return "copying" if info.get("master_sync_in_progress") == "1" else "never"
+
+
+def _replicas(info: Info) -> tuple[ReplicaInfo, ...]:
+    """Those that are online: one that is being built is behind by all there is, and that is no fault."""
     written = _whole(info, "master_repl_offset")
-    offsets = [
-        int(match[1]) for name, text in info.items() if name.startswith("slave") and (match := _OFFSET.search(text))
-    ]
-    return max(0, written - min(offsets)) if offsets and written is not None else None
+    found = []
+    for name, text in info.items():
+        one = _fields(text) if _REPLICA.fullmatch(name) else {}
+        if one.get("state") == "online":
+            offset = _whole(one, "offset")
+            found.append(
+                ReplicaInfo(
+                    name=f"{one.get('ip', '')}:{one.get('port', '')}",
+                    behind_bytes=None if written is None or offset is None else max(0, written - offset),
+                    silent_seconds=_since(one, "lag"),
+                )
+            )
+    return tuple(sorted(found, key=lambda replica: replica.name))
 
 
-_OFFSET = re.compile(r"\boffset=(\d+)")
+def _fields(text: str) -> dict[str, str]:
+    """The parts of a line such as `keys=1,expires=0`."""
+    return dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
+
+
+def _since(info: Info, name: str) -> float | None:
+    """Seconds since something happened; the server writes -1 when it has not."""
+    seconds = _number(info, name)
+    return None if seconds is None or seconds < 0 else seconds
 
 
 def _whole(info: Info, name: str) -> int | None:

@@ -1,5 +1,6 @@
 """How hard a pass may press: so much of the server's time, less when others have to wait, nothing after a deadline."""
 
+import contextlib
 import statistics
 import time
 from collections import deque
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dbvitals.collect.redis_wire import Wire
+from dbvitals.collect.redis_wire import RefusedError, Wire
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class Pacer:
         self._deadline = None if max_seconds is None else clock() + max_seconds
         self._late_from = 0.0
         self._next_look = 0.0
+        self._overslept = 0.0
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     @property
@@ -85,15 +87,23 @@ class Pacer:
 
     def rest(self, wire: Wire, busy_seconds: float, since: float | None = None) -> None:
         """Leave the server alone after it worked `busy_seconds`; `since` (`time.monotonic`) it has been so already."""
-        self._look(wire)
-        idle = busy_seconds * (1 / self.duty - 1) - (0.0 if since is None else self._clock() - since)
-        if idle > 0:
-            self._sleep(idle)
+        self.look(wire)
+        now = self._clock()
+        until = busy_seconds * (1 / self.duty - 1) + (now if since is None else since) - self._overslept
+        if until > now:
+            self._sleep(until - now)
+            # A sleep ends late by what may be a fifth of it: the next one is so much shorter.
+            self._overslept = self._clock() - until
+        else:
+            self._overslept = 0.0
 
-    def _look(self, wire: Wire) -> None:
-        """Hold back by half while the median of the last three round trips is late; come back step by step."""
+    def look(self, wire: Wire) -> float:
+        """Hold back by half while the median of the last three round trips is late; come back step by step.
+
+        Gives the share of time (0..1) that the server may work for us.
+        """
         if self._clock() < self._next_look:
-            return
+            return self.duty
         took = self._ping(wire)
         self._next_look = self._clock() + LOOK_SECONDS
         lately = statistics.median([*list(self._recent)[-3:-1], took])
@@ -102,9 +112,11 @@ class Pacer:
             self.duty = max(LEAST_SHARE * self.tempo.duty, self.duty / 2)
         else:
             self.duty = min(self.tempo.duty, self.duty * 1.25)
+        return self.duty
 
     def _ping(self, wire: Wire) -> float:
         began = self._clock()
-        wire.call("PING")
+        with contextlib.suppress(RefusedError):  # an answer as well
+            wire.call("PING")
         self._recent.append(self._clock() - began)
         return self._recent[-1]

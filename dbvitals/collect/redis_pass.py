@@ -4,8 +4,12 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from dbvitals.collect.keyspace_harvest import Giant, Harvest
+import hiredis
+
+from dbvitals.collect.keyspace_gathering import NOT_ASKED, TYPE_STRIDE, Gathering
+from dbvitals.collect.keyspace_harvest import Harvest
 from dbvitals.collect.redis_pace import Pacer
 from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, is_denial
 
@@ -24,14 +28,25 @@ MOST_KEYS = 5_000
 CLOCKLESS_KEYS = 40
 """Without a clock in the script, the client begins with so many keys a slice and measures for itself."""
 
-TYPE_STRIDE = 8
-"""One key in so many is asked for type and encoding: two more hits each."""
-
 Progress = Callable[[int], None]
+Arguments = tuple[str | bytes | int, ...]
 
 
 class ScriptsDeniedError(Exception):
     """The server runs no scripts for us; its message says why."""
+
+
+class _Slice(NamedTuple):
+    """What the script gives: the next cursor, microseconds, and answers in the order of the names."""
+
+    cursor: bytes
+    elapsed_us: int
+    names: list[bytes]
+    ttls: list[Answer]
+    sizes: list[Answer]
+    types: list[list[Answer]]
+    now_ms: int
+    """When it came, since 1970."""
 
 
 class ScriptPass:
@@ -43,72 +58,99 @@ class ScriptPass:
         self._pacer = pacer
         self._run = "EVALSHA_RO"
         self._clock = "time"
-        self._ask_ttl = self._ask_memory = True
         self._ask_fields = ask_fields
-        self._stride = TYPE_STRIDE
-        self._constant = _constants(harvest)
+        self._most_keys = FIRST_KEYS
+        self._sent: Arguments = ()
+        self._sent_at = 0.0
 
     def walk(self, db: int, progress: Progress) -> bool:
         """Go over the selected database from its beginning; False when the time is up first.
 
         Raises ScriptsDeniedError before anything was added, RefusedError, LostError.
         """
-        cursor, most_keys = b"0", FIRST_KEYS
+        with Gathering(self._harvest, self._wire.name, db) as gathering:
+            try:
+                return self._walk(gathering, progress)
+            except KeyboardInterrupt:
+                if self._sent:  # the server has counted its hits already
+                    self._take(self._receive()[0], gathering)
+                raise
+
+    def _walk(self, gathering: Gathering, progress: Progress) -> bool:
+        slice_, busy = self._first(gathering)
         first = True
         while True:
-            cursor, keys, busy = self._slice(cursor, most_keys, db)
             since = time.monotonic()
-            if first and keys and not busy:
-                self._clock = "none"
-            most_keys = self._next_most(most_keys, busy, first=first)
+            more = slice_.cursor != b"0" and not self._pacer.over
+            # Where no rest is due, the server makes the next slice while this one is added up.
+            at_once = more and not first and self._clock == "time" and self._pacer.look(self._wire) >= 1
+            if at_once:
+                self._send(slice_.cursor, gathering)
+            self._take(slice_, gathering)
+            progress(len(slice_.names))
+            if not more:
+                return slice_.cursor == b"0"
+            if not at_once:
+                self._pacer.rest(self._wire, busy, since)
+                self._send(slice_.cursor, gathering)
             first = False
-            progress(keys)
-            if cursor == b"0":
-                return True
-            if self._pacer.over:
-                return False
-            self._pacer.rest(self._wire, busy, since)
+            slice_, busy = self._receive()
 
-    def _next_most(self, keys: int, busy: float, *, first: bool) -> int:
-        if self._clock != "none":
-            return MOST_KEYS
-        if first:
-            return CLOCKLESS_KEYS
+    def _first(self, gathering: Gathering) -> tuple[_Slice, float]:
+        """The first slice, by the newest of the commands that this server and user have."""
+        slice_ = _slice(self._evaluate(self._arguments(b"0", gathering)))
+        self._clock = "time" if slice_.elapsed_us or not slice_.names else "none"
+        self._most_keys = MOST_KEYS if self._clock == "time" else CLOCKLESS_KEYS
+        return slice_, slice_.elapsed_us / 1e6
+
+    def _send(self, cursor: bytes, gathering: Gathering) -> None:
+        self._sent, self._sent_at = self._arguments(cursor, gathering), time.monotonic()
+        self._wire.send([(self._run, SHA, 0, *self._sent)])
+
+    def _receive(self) -> tuple[_Slice, float]:
+        """The slice that was sent for, and the seconds that the server was busy."""
+        answer, sent, self._sent = self._wire.receive(1)[0], self._sent, ()
+        if isinstance(answer, hiredis.ReplyError):
+            answer = self._again(sent)
+        slice_ = _slice(answer)
+        if self._clock == "time":
+            return slice_, slice_.elapsed_us / 1e6
+        busy = time.monotonic() - self._sent_at
         in_time = busy * 1e6 <= self._pacer.tempo.slice_us
-        return min(MOST_KEYS, keys + 5) if in_time else max(1, keys // 2)
+        self._most_keys = min(MOST_KEYS, self._most_keys + 5) if in_time else max(1, self._most_keys // 2)
+        return slice_._replace(elapsed_us=round(busy * 1e6)), busy
 
-    def _slice(self, cursor: bytes, most_keys: int, db: int) -> tuple[bytes, int, float]:
-        """One slice: the next cursor, its keys, and the seconds that the server was busy."""
-        began = time.monotonic()
-        answer = self._evaluate(
+    def _again(self, sent: Arguments) -> Answer:
+        """Ask once more: somebody has flushed the scripts, or is busy. Whoever denies them now has denied the pass."""
+        try:
+            return self._evaluate(sent)
+        except ScriptsDeniedError as error:
+            raise RefusedError(str(error)) from error
+
+    def _arguments(self, cursor: bytes, gathering: Gathering) -> Arguments:
+        denied = gathering.denied
+        return (
             cursor,
-            min(SCAN_COUNT, most_keys),
+            min(SCAN_COUNT, self._most_keys),
             self._pacer.tempo.slice_us,
-            most_keys,
+            self._most_keys,
             self._clock,
-            int(self._ask_ttl),
-            int(self._ask_memory),
-            self._stride,
-            int(self._ask_fields),
-            self._harvest.giant_bytes,
-            *self._constant,
+            int("PTTL" not in denied),
+            int("MEMORY USAGE" not in denied),
+            int("OBJECT ENCODING" not in denied),
+            int(self._ask_fields and not {"HRANDFIELD", "HPTTL"} & denied),
+            TYPE_STRIDE if "TYPE" not in denied else 0,
         )
-        took = time.monotonic() - began
-        cursor, keys, elapsed_us, hits, misses, rows, large, tenants, errors = answer
-        self._harvest.seen += keys
-        self._harvest.server_us += elapsed_us if self._clock != "none" else round(took * 1e6)
-        self._harvest.add_own(self._wire.name, hits, misses)
-        self._add_rows(rows)
-        for pattern, key, memory_bytes, stays in large:
-            name = pattern.decode("utf-8", "backslashreplace")
-            self._harvest.add_giant(Giant(memory_bytes, self._wire.name, db, key, name, bool(stays)))
-            self._harvest.add_name(self._harvest.tally.of(name), key, memory_bytes)
-        for tenant, number, memory_bytes in tenants:
-            self._harvest.add_tenant(tenant, number, memory_bytes)
-        self._heed(errors)
-        return cursor, keys, took if self._clock == "none" else elapsed_us / 1e6
 
-    def _evaluate(self, *arguments: str | bytes | int) -> Answer:
+    def _take(self, slice_: _Slice, gathering: Gathering) -> None:
+        self._harvest.server_us += slice_.elapsed_us
+        gathering.add(slice_.names, slice_.ttls, slice_.sizes, slice_.now_ms)
+        gathering.add_types(
+            (slice_.names[place - 1], kind, NOT_ASKED if encoding is None else encoding, fields, field_ttls)
+            for place, kind, encoding, fields, field_ttls in slice_.types
+        )
+
+    def _evaluate(self, arguments: Arguments) -> Answer:
         try:
             return self._wire.call(self._run, SHA, 0, *arguments)
         except RefusedError as error:
@@ -116,74 +158,23 @@ class ScriptPass:
                 return self._load(arguments)
             return self._older(error.text, arguments)
 
-    def _load(self, arguments: tuple[str | bytes | int, ...]) -> Answer:
+    def _load(self, arguments: Arguments) -> Answer:
         """EVAL keeps the script under its digest: SCRIPT LOAD, and the right to it, are not needed."""
         try:
             return self._wire.call(self._run.replace("EVALSHA", "EVAL"), SCRIPT, 0, *arguments)
         except RefusedError as error:
             return self._older(error.text, arguments)
 
-    def _older(self, text: str, arguments: tuple[str | bytes | int, ...]) -> Answer:
+    def _older(self, text: str, arguments: Arguments) -> Answer:
         """Before Redis 7 there was only EVAL; some users may do one and not the other."""
         if not is_denial(text):
             raise RefusedError(text)
         if self._run == "EVALSHA_RO":
             self._run = "EVALSHA"
-            return self._evaluate(*arguments)
+            return self._evaluate(arguments)
         raise ScriptsDeniedError(text)
 
-    def _add_rows(self, rows: list[Answer]) -> None:
-        for row in rows:
-            name, count, gone, forbidden, known, no_ttl, ttl_sum, least, most, measured, memory = row[:11]
-            types_known, expiring, buckets, types, largest, largest_bytes, no_ttl_bytes = row[11:]
-            tally = self._harvest.tally.of(name.decode("utf-8", "backslashreplace"))
-            tally.count += count
-            tally.gone += gone
-            tally.forbidden += forbidden
-            tally.ttl_known += known
-            tally.no_ttl += no_ttl
-            tally.ttl_sum += ttl_sum
-            if least >= 0:
-                tally.ttl_min = least if tally.ttl_min is None else min(tally.ttl_min, least)
-                tally.ttl_max = most if tally.ttl_max is None else max(tally.ttl_max, most)
-            tally.buckets.update(dict(zip(buckets[::2], buckets[1::2], strict=True)))
-            tally.memory_known += measured
-            tally.memory_bytes += memory
-            tally.no_ttl_bytes += no_ttl_bytes
-            tally.types_known += types_known
-            tally.expiring_fields += expiring
-            for name_of_type, number in zip(types[::2], types[1::2], strict=True):
-                kind = name_of_type.decode()
-                tally.types[kind.partition("/")[0]] += number
-                tally.encodings[kind] += number
-            if largest_bytes >= 0:
-                self._harvest.add_name(tally, largest, largest_bytes)
 
-    def _heed(self, answer: list[bytes]) -> None:
-        """Leave out from now on what is denied; an error of a single key is none of the command."""
-        words = [word.decode("utf-8", "replace") for word in answer]
-        errors = dict(zip(words[::2], words[1::2], strict=True))
-        denied = {command: text for command, text in errors.items() if is_denial(text)}
-        self._ask_ttl = self._ask_ttl and "PTTL" not in denied
-        self._ask_memory = self._ask_memory and "MEMORY USAGE" not in denied
-        self._ask_fields = self._ask_fields and not {"HRANDFIELD", "HPTTL"} & denied.keys()
-        if "TYPE" in denied:
-            self._stride = 0
-        self._harvest.note_errors(denied)
-
-
-def _constants(harvest: Harvest) -> list[str | bytes | int]:
-    """What stays the same in every slice: separators and families."""
-    folding = harvest.folding
-    separators = "".join(f"%{separator}" for separator in folding.separators)
-    words: list[str | bytes | int] = [separators, len(folding.families)]
-    for family in folding.families:
-        words += [family.prefix, family.pattern, _tenant_pattern(family.tenant_part, separators)]
-    return words
-
-
-def _tenant_pattern(part: int | None, separators: str) -> str:
-    """The Lua pattern that takes a tenant out of a name, from where the family's own name begins."""
-    if part is None:
-        return ""
-    return "^" + f"[^{separators}]*[{separators}]" * part + f"{{?([^{separators}{{}}]+)"
+def _slice(answer: Answer) -> _Slice:
+    cursor, elapsed_us, names, ttls, sizes, types = answer
+    return _Slice(cursor, elapsed_us, names, ttls, sizes, types, round(time.time() * 1000))

@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from random import Random
 
 import hiredis
 
-from dbvitals.analyse.key_tally import NO_TTL
-from dbvitals.collect.keyspace_harvest import Giant, Harvest
+from dbvitals.analyse.key_tally import GONE, NO_TTL
+from dbvitals.collect.keyspace_gathering import FIELDS, NOT_ASKED, TYPE_STRIDE, Gathering
+from dbvitals.collect.keyspace_harvest import Harvest
 from dbvitals.collect.redis_pace import Pacer
-from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, is_denial, pack
+from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, pack
 from dbvitals.snapshot_keyspace import SampledKey
 
 BATCH = 100
 """Keys of a pipeline: the server answers other clients in between, and larger ones are no faster."""
-
-TYPE_STRIDE = 8
-"""One key in so many is asked for type and encoding: two more hits each."""
 
 CURSOR_BITS = 48
 """A random cursor has more bits than any table has; the server takes as many as it needs."""
@@ -24,16 +23,11 @@ CURSOR_BITS = 48
 FRUITLESS_ROUNDS = 200
 """So many pages without a key, one after the other: there are none to be had."""
 
-_MOVED = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
-"""Answers for a key that is another node's by now: its slot went there after the page was read."""
-
 # Commands without their last word, the key: packing each one anew is a third of what a pass takes here.
 _PTTL = b"*2\r\n$4\r\nPTTL\r\n"
 _MEMORY_USAGE = b"*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n"
 _TYPE = b"*2\r\n$4\r\nTYPE\r\n"
 _OBJECT_ENCODING = b"*3\r\n$6\r\nOBJECT\r\n$8\r\nENCODING\r\n"
-
-_NOT_NOW = ("LOADING", "BUSY", "MASTERDOWN")
 
 Progress = Callable[[int], None]
 
@@ -41,25 +35,26 @@ Progress = Callable[[int], None]
 class PipelinePass:
     """Asks for every key of one node in pipelines. What is denied is found out once and left out from then on."""
 
-    def __init__(self, wire: Wire, harvest: Harvest, pacer: Pacer) -> None:
+    def __init__(self, wire: Wire, harvest: Harvest, pacer: Pacer, *, ask_fields: bool) -> None:
         self._wire = wire
         self._harvest = harvest
         self._pacer = pacer
-        self._ask_ttl = self._ask_memory = self._ask_type = True
+        self._ask_fields = ask_fields
 
     def walk(self, db: int, progress: Progress) -> bool:
         """Go over the selected database; False when the time is up first. Raises RefusedError, LostError."""
         cursor, keys = self._scan(b"0")
-        while True:
-            since = time.monotonic()
-            more = cursor != b"0" and not self._pacer.over
-            next_scan = pack(("SCAN", cursor, "COUNT", BATCH)) if more else b""
-            page = self._ask(keys, db, next_scan)
-            progress(len(keys))
-            if page is None:
-                return cursor == b"0"
-            cursor, keys = page
-            self._rest(since)
+        with Gathering(self._harvest, self._wire.name, db) as gathering:
+            while True:
+                since = time.monotonic()
+                more = cursor != b"0" and not self._pacer.over
+                next_scan = pack(("SCAN", cursor, "COUNT", BATCH)) if more else b""
+                page = self._ask(keys, gathering, next_scan)
+                progress(len(keys))
+                if page is None:
+                    return cursor == b"0"
+                cursor, keys = page
+                self._rest(since)
 
     def sample(self, db: int, number: int, random: Random, progress: Progress, *, by_name: bool) -> bool:
         """Look at about so many keys taken at random; False when the time is up first.
@@ -68,17 +63,18 @@ class PipelinePass:
         keys in poor ones, so `by_name` takes RANDOMKEY, which is slower.
         """
         left, fruitless = number, 0
-        while left > 0 and fruitless < FRUITLESS_ROUNDS:
-            if self._pacer.over:
-                return False
-            since = time.monotonic()
-            keys = self._random_names(left) if by_name else self._random_pages(left, random)
-            keys = keys[:left]
-            fruitless = 0 if keys else fruitless + 1
-            self._ask(keys, db, b"", keep=True)
-            left -= len(keys)
-            progress(len(keys))
-            self._rest(since)
+        with Gathering(self._harvest, self._wire.name, db) as gathering:
+            while left > 0 and fruitless < FRUITLESS_ROUNDS:
+                if self._pacer.over:
+                    return False
+                since = time.monotonic()
+                keys = self._random_names(left) if by_name else self._random_pages(left, random)
+                keys = keys[:left]
+                fruitless = 0 if keys else fruitless + 1
+                self._ask(keys, gathering, b"", keep=True)
+                left -= len(keys)
+                progress(len(keys))
+                self._rest(since)
         return True
 
     def _rest(self, since: float) -> None:
@@ -107,97 +103,52 @@ class PipelinePass:
         return cursor, keys
 
     def _ask(
-        self, keys: Sequence[bytes], db: int, next_scan: bytes, *, keep: bool = False
+        self, keys: Sequence[bytes], gathering: Gathering, next_scan: bytes, *, keep: bool = False
     ) -> tuple[bytes, list[bytes]] | None:
-        """Ask for keys, and for the next page in the same write, so that the server works while we add up."""
-        typed = [position for position in range(len(keys)) if self._ask_type and position % TYPE_STRIDE == 0]
+        """Ask for keys, and for the next page in the same write, so that no time goes by between the two."""
+        denied = gathering.denied
+        typed = range(0, len(keys) if "TYPE" not in denied else 0, TYPE_STRIDE)
         names = [b"$%d\r\n%b\r\n" % (len(key), key) for key in keys]
         groups = [
-            [_PTTL + name for name in names] if self._ask_ttl else [],
-            [_MEMORY_USAGE + name for name in names] if self._ask_memory else [],
+            [_PTTL + name for name in names] if "PTTL" not in denied else [],
+            [_MEMORY_USAGE + name for name in names] if "MEMORY USAGE" not in denied else [],
             [_TYPE + names[position] for position in typed],
-            [_OBJECT_ENCODING + names[position] for position in typed],
+            [_OBJECT_ENCODING + names[position] for position in typed] if "OBJECT ENCODING" not in denied else [],
         ]
         self._wire.send_raw(b"".join(command for group in groups for command in group) + next_scan)
-        answers = [self._wire.receive(len(group)) for group in groups]
-        _heed_the_server(answers)
-        page = self._checked(self._wire.receive(1))[0] if next_scan else None
-        self._add(keys, db, answers[0] or [None] * len(keys), answers[1] or [None] * len(keys), keep=keep)
-        self._add_types([keys[position] for position in typed], answers[2], answers[3])
+        ttls, sizes, kinds, encodings = (self._wire.receive(len(group)) for group in groups)
+        following = self._wire.receive(1 if next_scan else 0)  # all that was asked for, or the next answer is another's
+        gathering.add(keys, ttls, sizes, round(time.time() * 1000))
+        hashes = [
+            keys[at]
+            for at, kind in zip(typed, kinds, strict=False)
+            if kind == b"hash" and ttls[at:] and ttls[at] == NO_TTL
+        ]
+        fields = self._fields_of(hashes, gathering)
+        gathering.add_types(
+            (keys[at], kind, encoding, *fields.get(keys[at], (None, None)))
+            for at, kind, encoding in zip(typed, kinds, encodings or [NOT_ASKED] * len(kinds), strict=True)
+        )
+        if keep:
+            self._keep(keys, ttls, sizes)
+        page = self._checked(following)[0] if following else None
         return None if page is None else (page[0], page[1])
 
-    def _add(self, keys: Sequence[bytes], db: int, ttls: list[Answer], sizes: list[Answer], *, keep: bool) -> None:
-        for key, ttl, size in zip(keys, ttls, sizes, strict=True):
-            self._harvest.seen += 1
-            pattern = self._harvest.folding.pattern_of(key)
-            if not self._add_ttl(pattern, ttl):
-                continue
-            memory_bytes = self._size(size)
-            tally = self._harvest.tally.of(pattern)
-            if memory_bytes:
-                tally.add_memory(memory_bytes, ttl)
-            self._harvest.add_name(tally, key, memory_bytes)
-            if memory_bytes >= self._harvest.giant_bytes:
-                self._harvest.add_giant(Giant(memory_bytes, self._wire.name, db, key, pattern, ttl == NO_TTL))
-            if (tenant := self._harvest.folding.tenant_of(key)) is not None:
-                self._harvest.add_tenant(tenant, 1, memory_bytes)
-            if keep:
+    def _fields_of(self, keys: Sequence[bytes], gathering: Gathering) -> dict[bytes, tuple[Answer, Answer]]:
+        """Of hashes without TTL: what HRANDFIELD and HPTTL give, of a few fields of each."""
+        if not self._ask_fields or {"HRANDFIELD", "HPTTL"} & gathering.denied:
+            return {}
+        self._wire.send([("HRANDFIELD", key, FIELDS) for key in keys])
+        fields = dict(zip(keys, self._wire.receive(len(keys)), strict=True))
+        there = {key: some for key, some in fields.items() if isinstance(some, list) and some}
+        self._wire.send([("HPTTL", key, "FIELDS", len(some), *some) for key, some in there.items()])
+        ttls = dict(zip(there, self._wire.receive(len(there)), strict=True))
+        return {key: (some, ttls.get(key)) for key, some in fields.items()}
+
+    def _keep(self, keys: Sequence[bytes], ttls: Sequence[Answer], sizes: Sequence[Answer]) -> None:
+        """Keep what a sample's error is estimated from."""
+        for key, ttl, size in zip_longest(keys, ttls, sizes):
+            if ttl != GONE and not isinstance(ttl, hiredis.ReplyError):
+                memory_bytes = size if isinstance(size, int) else 0
+                pattern = self._harvest.folding.pattern_of(key)
                 self._harvest.sample.append(SampledKey(pattern=pattern, memory_bytes=memory_bytes))
-
-    def _add_ttl(self, pattern: str, answer: Answer) -> bool:
-        """Count a key; False when it is not there, or not for this user."""
-        tally = self._harvest.tally.of(pattern)
-        if isinstance(answer, hiredis.ReplyError):
-            text = str(answer)
-            self._refused("PTTL", text)
-            if text.startswith(_MOVED):
-                tally.gone += 1
-            elif not is_denial(text):
-                tally.forbidden += 1
-            else:
-                tally.count += 1
-            return is_denial(text)
-        if answer is None:
-            tally.count += 1
-            return True
-        there = tally.add_ttl(answer)
-        self._harvest.add_own(self._wire.name, int(there), int(not there))
-        return there
-
-    def _size(self, answer: Answer) -> int:
-        if isinstance(answer, hiredis.ReplyError):
-            self._refused("MEMORY USAGE", str(answer))
-            return 0
-        return answer or 0
-
-    def _add_types(self, keys: Sequence[bytes], types: list[Answer], encodings: list[Answer]) -> None:
-        for key, kind, encoding in zip(keys, types, encodings, strict=True):
-            for command, answer in (("TYPE", kind), ("OBJECT ENCODING", encoding)):
-                if isinstance(answer, hiredis.ReplyError):
-                    self._refused(command, str(answer))
-                    continue
-                there = answer not in (None, b"none")
-                self._harvest.add_own(self._wire.name, int(there), int(not there))
-            if isinstance(kind, bytes) and kind != b"none":
-                name = encoding.decode() if isinstance(encoding, bytes) else ""
-                self._harvest.tally.of(self._harvest.folding.pattern_of(key)).add_type(kind.decode(), name)
-
-    def _refused(self, command: str, text: str) -> None:
-        """Leave out from now on what is denied; an error of a single key is none of the command."""
-        if not is_denial(text):
-            return
-        self._harvest.note_errors({command: text})
-        if command == "PTTL":
-            self._ask_ttl = False
-        elif command == "MEMORY USAGE":
-            self._ask_memory = False
-        else:
-            self._ask_type = False
-
-
-def _heed_the_server(groups: list[list[Answer]]) -> None:
-    """Raise RefusedError for what is no answer about a key: the server loads, is busy, or has lost its primary."""
-    for answers in groups:
-        for answer in answers:
-            if isinstance(answer, hiredis.ReplyError) and str(answer).startswith(_NOT_NOW):
-                raise RefusedError(str(answer))

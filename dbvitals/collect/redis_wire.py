@@ -103,11 +103,15 @@ def pack(command: Sequence[Word]) -> bytes:
 
 
 class Wire:
-    """A connection, logged in. `name` is `host:port`, which no error shows more of."""
+    """A connection, logged in. `name` is `host:port`, which no error shows more of.
+
+    `refuses_writes`: the server let us know at the login that it refuses them, for it cannot save.
+    """
 
     def __init__(self, target: RedisTarget, *, connect_timeout: float, answer_timeout: float) -> None:
         self.target = target
         self.name = target.name
+        self.refuses_writes = False
         self._reader = hiredis.Reader(replyError=_error)
         self._socket = _open(target, connect_timeout)
         try:
@@ -208,7 +212,7 @@ class Wire:
         target = self.target
         try:
             self._authenticate()
-            self.call("PING")
+            self._greet()
         except RefusedError as error:
             raise self._refusal(error) from error
         except LostError as error:
@@ -216,11 +220,19 @@ class Wire:
                 f"cannot talk to {target.name}: {error}", mend="check that it is a Redis, and whether it wants --tls"
             ) from error
         with server_errors(target.name):
-            for words in (("CLIENT", "SETNAME", CLIENT_NAME), ("CLIENT", "NO-TOUCH", "ON")):
-                with contextlib.suppress(RefusedError):  # without the name it only stands nameless in the server's log
-                    self.call(*words)
+            with contextlib.suppress(RefusedError):  # without the name it only stands nameless in the server's log
+                self.call("CLIENT", "SETNAME", CLIENT_NAME)
             if target.db:
                 self.select(target.db)
+
+    def _greet(self) -> None:
+        """A server that refuses PING for the login's rights, or with the writes because it cannot save, is alive."""
+        try:
+            self.call("PING")
+        except RefusedError as error:
+            if not error.text.startswith(("MISCONF", "NOPERM")):
+                raise
+            self.refuses_writes = error.text.startswith("MISCONF")
 
 
 def _open(target: RedisTarget, timeout: float) -> socket.socket:

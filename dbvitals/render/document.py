@@ -52,11 +52,13 @@ class Notice:
 class Column:
     """A column of a table. Where the page is narrow the highest priorities go first, `NEVER` stays.
 
-    `flexible` text may be broken over lines; the cells of other columns are kept whole where possible.
+    `flexible` text may be broken over lines; the cells of other columns are kept whole where possible. `below` is the
+    title of a column beneath whose text this one's is written when it is left out, so that it is not lost.
     """
 
     title: str
     priority: int = NEVER
+    below: str = ""
     right: bool = False
     flexible: bool = False
 

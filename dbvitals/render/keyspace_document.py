@@ -1,13 +1,15 @@
 """The pages of a cache report: the overview for a terminal, and the whole for Markdown and HTML."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from dbvitals.analyse.keyspace_report import CacheReport, CacheSummary, PatternReport
-from dbvitals.analyse.keyspace_words import duration, since
-from dbvitals.model import Finding, Severity
+from dbvitals.analyse.keyspace_report import CacheReport, LargeKey, PatternReport
+from dbvitals.analyse.keyspace_words import duration
+from dbvitals.model import Severity
 from dbvitals.render.document import Block, Cell, Column, Document, Facts, Heading, Notice, Paragraph, Table, Tally
-from dbvitals.render.text import UNKNOWN, count, moment, plural, size
+from dbvitals.render.keyspace_facts import facts, ratio, title
+from dbvitals.render.keyspace_findings import cache_findings_table
+from dbvitals.render.text import UNKNOWN, count, size
 
 OVERVIEW_ROWS = 15
 """Rows of a table in the overview: the seven declared patterns and the largest others fit."""
@@ -18,6 +20,9 @@ PAGE_ROWS = 500
 LARGEST_ROWS = 25
 """The largest keys of all; each pattern's own are in the report."""
 
+TENANT_ROWS = 5
+"""Tenants in a table: who has much is among the first."""
+
 BAR = 10
 """Cells of a full bar."""
 
@@ -25,35 +30,13 @@ BAR = 10
 def overview(report: CacheReport, place: str) -> Document:
     """Lay out the figures, what could not be seen, findings and patterns; `place` is where the report is."""
     blocks = (*_head(report, OVERVIEW_ROWS), *_sections(report, OVERVIEW_ROWS), *_closing(place))
-    return Document(title=_title(report), blocks=blocks)
+    return Document(title=title(report), blocks=blocks)
 
 
 def whole(report: CacheReport) -> Document:
     """Lay out all of the overview in full, with the largest keys and the nodes."""
     blocks = (*_head(report, PAGE_ROWS), *_sections(report, PAGE_ROWS), *_inventory(report))
-    return Document(title=_title(report), blocks=blocks)
-
-
-def cache_findings_table(findings: Sequence[Finding], limit: int) -> Table:
-    """Make a table of findings as they come."""
-    columns = (
-        Column(title="Severity"),
-        Column(title="About", flexible=True),
-        Column(title="Finding", flexible=True),
-        Column(title="To do", flexible=True, priority=2),
-        Column(title="Rule", priority=1),
-    )
-    rows = tuple(
-        (
-            finding.severity,
-            finding.subject.name,
-            finding.message,
-            " ".join(filter(None, (finding.action.summary, finding.action.statement))) if finding.action else "",
-            finding.rule,
-        )
-        for finding in findings[:limit]
-    )
-    return Table(columns=columns, rows=rows, left_out=max(0, len(findings) - limit))
+    return Document(title=title(report), blocks=blocks)
 
 
 def bar(percent: float) -> str:
@@ -62,23 +45,8 @@ def bar(percent: float) -> str:
     return "█" * cells + "░" * (BAR - cells)
 
 
-def ratio(share: float | None) -> str:
-    """A ratio 0..1 in percent; none when nobody read."""
-    return "no reads" if share is None else f"{100 * share:.1f} %"
-
-
-def _title(report: CacheReport) -> str:
-    target = report.target
-    place = target.host if _is_dump(report) else f"{target.host}:{target.port}"
-    return f"Cache of {place}, database {target.database}"
-
-
-def _is_dump(report: CacheReport) -> bool:
-    return report.summary.coverage.mode == "rdb"
-
-
 def _head(report: CacheReport, limit: int) -> Iterator[Block]:
-    yield Facts(_facts(report))
+    yield Facts(facts(report))
     counts = Counter(finding.severity for finding in report.findings)
     yield Tally(tuple((severity, counts[severity]) for severity in Severity))
     if report.incomplete:
@@ -92,65 +60,12 @@ def _head(report: CacheReport, limit: int) -> Iterator[Block]:
         yield Paragraph("Nothing was found in what could be seen." if report.incomplete else "Nothing was found.")
 
 
-def _facts(report: CacheReport) -> tuple[tuple[str, str], ...]:
-    target, summary = report.target, report.summary
-    seen = f"{moment(report.generated_at)}, in {report.duration_seconds:.1f} s"
-    keys = f"{summary.total_keys:,}, of which {summary.keys_without_ttl:,} without TTL; {_coverage(summary)}"
-    if _is_dump(report):
-        return (
-            ("Dump", f"{target.host}, written by {target.server_version}"),
-            ("Seen", seen),
-            ("Keys", keys),
-            ("Memory", f"{size(report.memory.measured_bytes)} for the keys"),
-        )
-    server = f"{target.server_version} on {target.host}:{target.port}, {target.role}, as {target.user}"
-    return (
-        ("Server", server + (f", {len(report.nodes)} nodes" if len(report.nodes) > 1 else "")),
-        ("Seen", seen),
-        ("Keys", keys),
-        ("Hit ratio", _hit_ratio(summary)),
-        ("Memory", _memory(report)),
-        ("Gone", f"{plural(summary.evicted_keys, 'key')} evicted, {summary.expired_keys:,} expired"),
-    )
-
-
-def _coverage(summary: CacheSummary) -> str:
-    coverage = summary.coverage
-    server = "" if coverage.seconds_on_server is None else f", {coverage.seconds_on_server:.2f} s of the server's time"
-    slow = f", held back {plural(coverage.slowed_down, 'time')}" if coverage.slowed_down else ""
-    error = f", ± {coverage.error_percent:.1f} points" if coverage.mode == "sample" else ""
-    return (
-        f"{coverage.confidence}{error} ({plural(coverage.keys_seen, 'key')} in {coverage.seconds:.1f} s{server}{slow})"
-    )
-
-
-def _hit_ratio(summary: CacheSummary) -> str:
-    reads, span = summary.hits + summary.misses, since(summary.window.source, summary.window.seconds)
-    if summary.hit_ratio is None or summary.hit_ratio_interval is None:
-        return f"no reads {span}"
-    low, high = summary.hit_ratio_interval
-    own = summary.window.own_hits + summary.window.own_misses
-    mine = f", without {own:,} of our own" if own else ""
-    if summary.window.source == "start":
-        mine = "; what earlier runs of ours read counts as well, --window 1min leaves it out"
-    share = f"{ratio(summary.hit_ratio)} ({100 * low:.1f} to {100 * high:.1f})"
-    return f"{share} of {reads:,} reads {span}{mine}"
-
-
-def _memory(report: CacheReport) -> str:
-    summary, memory = report.summary, report.memory
-    limit = f"of {size(summary.maxmemory_bytes)}" if summary.maxmemory_bytes else "without limit"
-    rest = "" if memory.unaccounted_bytes is None else f", {size(memory.unaccounted_bytes)} beside them"
-    keys = f"keys measured {size(memory.measured_bytes)}{rest}"
-    return f"{size(summary.used_memory_bytes)} {limit}, {summary.maxmemory_policy}; {keys}"
-
-
 def _sections(report: CacheReport, limit: int) -> Iterator[Block]:
     yield Heading("Patterns")
     yield _patterns(report, limit)
     if len(report.tenants) > 1:
         yield Heading("Tenants, largest first")
-        yield _tenants(report, limit)
+        yield from _tenants(report, limit)
 
 
 def _patterns(report: CacheReport, limit: int) -> Table:
@@ -171,7 +86,7 @@ def _patterns(report: CacheReport, limit: int) -> Table:
         Column(title="What", flexible=True, priority=6),
     )
     longest = max((one.ttl.max or 0.0 for one in report.patterns), default=0.0)
-    misses = [("" if one.misses is None else count(one.misses),) if missed else () for one in report.patterns]
+    misses = [(_misses(one),) if missed else () for one in report.patterns]
     rows = tuple(
         _pattern(one, in_vain, longest) for one, in_vain in zip(report.patterns[:limit], misses[:limit], strict=True)
     )
@@ -179,7 +94,6 @@ def _patterns(report: CacheReport, limit: int) -> Table:
 
 
 def _pattern(one: PatternReport, in_vain: tuple[Cell, ...], longest: float) -> tuple[Cell, ...]:
-    error = "" if one.memory_error_percent is None else f" ± {one.memory_error_percent:.1f}"
     return (
         one.pattern,
         count(one.count),
@@ -190,11 +104,29 @@ def _pattern(one: PatternReport, in_vain: tuple[Cell, ...], longest: float) -> t
         _seconds(one.ttl.max),
         bar(100 * (one.ttl.p50 or 0.0) / longest) if longest else "",
         size(one.memory_bytes),
-        f"{bar(one.memory_percent)} {one.memory_percent:.0f} %{error}",
-        "" if one.hit_ratio is None else ratio(one.hit_ratio),
+        _share(one.memory_percent, one.memory_error_percent),
+        "" if one.hit_ratio is None else f"{ratio(one.hit_ratio)}{_within(one)}",
         ", ".join(_share_of(name, share) for name, share in sorted(one.types.items(), key=lambda item: -item[1])),
         one.description,
     )
+
+
+def _share(percent: float | None, error_percent: float | None = None) -> str:
+    """A share of the memory, as far as sizes are known."""
+    if percent is None:
+        return UNKNOWN
+    return f"{bar(percent)} {percent:.0f} %" + ("" if error_percent is None else f" ± {error_percent:.1f}")
+
+
+def _misses(one: PatternReport) -> str:
+    if one.misses is None:
+        return ""
+    return f"{count(one.misses)}{_within(one)}" if one.hit_ratio is None else count(one.misses)
+
+
+def _within(one: PatternReport) -> str:
+    """Over what time looks were counted; nothing where it is as long as the service runs."""
+    return "" if one.counted_seconds is None else f" in {duration(one.counted_seconds)}"
 
 
 def _share_of(name: str, share: float) -> str:
@@ -205,7 +137,7 @@ def _seconds(number: float | None) -> str:
     return "" if number is None else duration(number)
 
 
-def _tenants(report: CacheReport, limit: int) -> Table:
+def _tenants(report: CacheReport, limit: int) -> Iterator[Block]:
     columns = (
         Column(title="Tenant", flexible=True),
         Column(title="Keys", right=True),
@@ -213,10 +145,13 @@ def _tenants(report: CacheReport, limit: int) -> Table:
         Column(title="Share"),
     )
     rows = tuple(
-        (one.tenant, count(one.keys), size(one.memory_bytes), f"{bar(one.memory_percent)} {one.memory_percent:.0f} %")
-        for one in report.tenants[: min(limit, 5)]
+        (one.tenant, count(one.keys), size(one.memory_bytes), _share(one.memory_percent))
+        for one in report.tenants[: min(limit, TENANT_ROWS)]
     )
-    return Table(columns=columns, rows=rows, left_out=max(0, len(report.tenants) - len(rows)))
+    kept = len(report.tenants)
+    yield Table(columns=columns, rows=rows, left_out=max(0, kept - len(rows)))
+    if report.tenants_seen > kept:
+        yield Paragraph(f"These are the largest {kept:,} of {report.tenants_seen:,} tenants.")
 
 
 def _inventory(report: CacheReport) -> Iterator[Block]:
@@ -232,13 +167,17 @@ def _inventory(report: CacheReport) -> Iterator[Block]:
         )
         ordered = sorted(large, key=lambda item: (-item[0], item[1], item[2].key))[:LARGEST_ROWS]
         rows = tuple(
-            (key.key, pattern, size(key.memory_bytes), key.type or UNKNOWN, key.encoding or UNKNOWN)
+            (key.key, pattern, _key_size(key), key.type or UNKNOWN, key.encoding or UNKNOWN)
             for _, pattern, key in ordered
         )
         yield Table(columns=columns, rows=rows)
     if report.nodes:
         yield Heading("Nodes")
         yield _nodes(report)
+
+
+def _key_size(key: LargeKey) -> str:
+    return size(key.memory_bytes) + (", lopsided" if key.lopsided else "")
 
 
 def _nodes(report: CacheReport) -> Table:

@@ -29,6 +29,9 @@ from dbvitals.render.text import visible
 FLEXIBLE_MIN = 22
 """Cells: narrower than this, running text is a column of syllables."""
 
+BELOW_MIN = 30
+"""Narrower than this, text is better read beneath that of another column, where it has a place there."""
+
 GAP = 2
 """Cells between two columns; the box of a table is one of them."""
 
@@ -115,9 +118,18 @@ def _table(table: Table, width: int) -> RichTable:
             no_wrap=not column.flexible,
             overflow="fold" if column.flexible else "ellipsis",
         )
+    moved = [position for position, column in enumerate(table.columns) if column.below and position not in chosen]
     for row in table.rows:
-        drawn.add_row(*[_cell(row[position]) for position in chosen])
+        drawn.add_row(*[_with_below(table, row, position, moved) for position in chosen])
     return drawn
+
+
+def _with_below(table: Table, row: tuple[Cell, ...], position: int, moved: list[int]) -> Text:
+    """A cell, and under it those that are written there for want of room, each by its title."""
+    title = table.columns[position].title
+    under = [(table.columns[one].title, row[one]) for one in moved if table.columns[one].below == title and row[one]]
+    lines = (Text.assemble((f"{name}: ", "dim"), _cell(cell)) for name, cell in under)
+    return Text("\n").join([_cell(row[position]), *lines])
 
 
 def _cell(cell: Cell) -> Text:
@@ -140,4 +152,6 @@ def _fitting(table: Table, width: int) -> list[int]:
 
 def _needed(column: Column, cells: list[Cell]) -> int:
     natural = max(cell_len(text) for text in (column.title, *(visible(cell) for cell in cells)))
-    return min(natural, FLEXIBLE_MIN) if column.flexible else natural
+    if not column.flexible:
+        return natural
+    return min(natural, BELOW_MIN if column.below else FLEXIBLE_MIN)

@@ -1,5 +1,7 @@
 """The command as a user starts it, and a Redis with the hotel's keys and some faults among them."""
 
+import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -62,6 +64,38 @@ FAULTS = {
     "RED020": "report:<n>:pdf",
 }
 """The findings that must come, and no others; with their pattern, where they have one."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """A shell that runs the tests in the background has SIGINT ignored, and what we start would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def started(arguments: list[str], folder: Path, env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """`dbvitals cache` that says what it does; it does not outlive the test."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dbvitals", "cache", "--verbose", *arguments],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for_line(process: "subprocess.Popen[str]", part: str) -> str:
+    """The line of progress that holds it."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if part in line)
 
 
 @pytest.fixture(scope="session")

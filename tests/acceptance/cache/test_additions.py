@@ -17,7 +17,8 @@ import redis
 
 from dbvitals.sandbox import RedisServer, start_redis
 from tests.acceptance.cache.conftest import Run, environment, start
-from tests.acceptance.cache.test_command import HERE, at, interrupted
+from tests.acceptance.cache.test_command import HERE, at
+from tests.acceptance.cache.test_ended_early import interrupted
 from tests.acceptance.cache.test_guide import report_in
 from tests.acceptance.cli.lines import the_line
 from tests.acceptance.cli.test_servers import closed_port, listening
@@ -125,7 +126,8 @@ def test_a_server_that_dies_after_the_pass_costs_only_what_comes_after(tmp_path:
             command = ["-m", "dbvitals", "cache", "--metrics", address, "--never-read", "--keymiss", "1s", "--yes"]
             done = start(command, tmp_path, environment(server))
     assert (done.returncode, done.stderr) == (0, "")
-    assert parts(tmp_path)[-2:] == ["keys never read", "misses by pattern"]
+    name = f"{server.host}:{server.port}"
+    assert parts(tmp_path)[-2:] == [f"keys never read on {name}", f"misses on {name}"]
     assert report_in(tmp_path / HERE)["summary"]["coverage"]["keys_seen"] == 200
 
 
@@ -167,7 +169,8 @@ def test_whether_misses_may_be_told_is_asked_before_the_pass(tmp_path: Path, hot
     assert process.returncode == 0, error
     assert 0 <= error.index("set notify-keyspace-events") < error.index("connecting to")
     assert error.count("[y/N]") == 1
-    assert "notify-keyspace-events is not to be changed" in report_in(tmp_path / HERE)["incomplete"][0]["why"]
+    why = "you said no to a change of notify-keyspace-events"
+    assert report_in(tmp_path / HERE)["incomplete"][0]["why"] == why
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,6 @@
 
 import http.server
 import json
-import re
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from dbvitals.sandbox import RedisServer, start_redis
+from dbvitals.sandbox import RedisServer
 from tests.acceptance.cache.conftest import Run, environment
 from tests.acceptance.cache.test_guide import report_in
 from tests.acceptance.cli.lines import the_line
@@ -273,70 +269,3 @@ def test_a_service_that_is_away_is_a_missing_part(call: Run, tmp_path: Path) -> 
     done = call("--metrics", f"http://127.0.0.1:{closed_port()}/metrics")
     assert done.returncode == 0
     assert [skipped["part"] for skipped in report_in(tmp_path / HERE)["incomplete"]] == ["hit ratio by pattern"]
-
-
-def test_where_nobody_can_be_asked_notifications_stay_off(call: Run, tmp_path: Path, hotel: RedisServer) -> None:
-    done = call("--keymiss", "1s")
-    assert done.returncode == 0
-    assert report_in(tmp_path / HERE)["incomplete"][0]["part"].startswith("misses on ")
-    with redis.Redis.from_url(hotel.url) as client:
-        assert client.config_get("notify-keyspace-events")["notify-keyspace-events"] == ""
-
-
-def interrupted(folder: Path, hotel: RedisServer, *arguments: str, after: str) -> "subprocess.CompletedProcess[str]":
-    """Ctrl-C as soon as a line of progress holds `after`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dbvitals", "cache", "--verbose", *arguments],
-        cwd=folder,
-        env=environment(hotel),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    seen = next(line for line in process.stderr if after in line)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, seen + error)
-
-
-def test_ctrl_c_during_the_window_writes_what_is_there(tmp_path: Path, hotel: RedisServer) -> None:
-    done = interrupted(tmp_path, hotel, "--window", "10min", after="counting hits and misses")
-    assert done.returncode == 130
-    assert "Traceback" not in done.stderr
-    report = report_in(tmp_path / HERE)
-    assert [skipped["part"] for skipped in report["incomplete"]] == ["interrupted"]
-    assert report["summary"]["coverage"]["keys_seen"] >= 4_006
-
-
-def test_ctrl_c_during_the_pass_writes_what_is_there(tmp_path: Path) -> None:
-    with start_redis() as server:
-        with redis.Redis.from_url(server.url) as client:
-            for batch in range(120):
-                client.mset({f"session:{batch}:{number}": "x" for number in range(2_000)})
-        done = interrupted(tmp_path, server, "--gentle", after="keys, ")
-    assert done.returncode == 130
-    assert re.search(r"NOT SEEN +interrupted", done.stdout)
-    coverage = report_in(tmp_path / HERE)["summary"]["coverage"]
-    assert 0 < coverage["keys_seen"] < 240_000
-    assert coverage["confidence"].startswith("partial")
-
-
-def test_a_server_that_dies_during_the_window_is_a_missing_part(tmp_path: Path) -> None:
-    with start_redis() as server:
-        with redis.Redis.from_url(server.url) as client:
-            client.mset({f"session:{number}": "x" for number in range(200)})
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dbvitals", "cache", "--verbose", "--window", "6s"],
-            cwd=tmp_path,
-            env=environment(server),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
-        next(line for line in process.stderr if "counting hits and misses" in line)
-        server.stop()
-        _, error = process.communicate(timeout=60)
-    assert process.returncode == 0, error
-    assert "counters at the end" in {skipped["part"] for skipped in report_in(tmp_path / HERE)["incomplete"]}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dbvitals.collect import keyspace_progress
 from dbvitals.sandbox import RedisServer, start_redis
 from tests.integration.cache.ground import KINDS, Client, binary_of, client_of
 
@@ -23,6 +24,12 @@ def _server(servers: dict[str, RedisServer], kind: str) -> RedisServer:
     if kind not in servers:
         servers[kind] = start_redis(binary_of(kind))
     return servers[kind]
+
+
+@pytest.fixture
+def every_slice_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test can act between two slices, instead of twice a second."""
+    monkeypatch.setattr(keyspace_progress, "INTERVAL", 0.0)
 
 
 @pytest.fixture(params=KINDS)

@@ -1,5 +1,6 @@
 """Servers of every kind that this machine has, keyspaces to put into them, and what is seen of them."""
 
+import contextlib
 import importlib.util
 import os
 import time
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import redis
@@ -15,6 +16,7 @@ import redis
 from dbvitals.analyse.key_patterns import Folding
 from dbvitals.collect.redis import KeyspaceRequest, collect_keyspace
 from dbvitals.collect.redis_pace import Tempo
+from dbvitals.errors import SandboxError
 from dbvitals.expect import KeyFamily
 from dbvitals.sandbox import RedisServer, find_redis, start_redis
 from dbvitals.sandbox.binaries import RedisBinary
@@ -41,6 +43,9 @@ KINDS = ("valkey-9.1", "debian", *WHEELS)
 
 SYNC_AT_ONCE = {"repl-diskless-sync-delay": "0"}
 """For a primary: a replica is not kept waiting for others that may come."""
+
+OLD_TRIES = 20
+"""Four of five free ports have room for another 10,000 above them."""
 
 QUICK = Tempo(slice_us=2_000, duty=1.0)
 """Nobody else is on these servers."""
@@ -106,6 +111,12 @@ class Reads:
     hits: int
     misses: int
 
+    def __add__(self, other: Self) -> "Reads":
+        return Reads(self.hits + other.hits, self.misses + other.misses)
+
+    def __sub__(self, other: Self) -> "Reads":
+        return Reads(self.hits - other.hits, self.misses - other.misses)
+
 
 def reads_of(client: Client) -> Reads:
     info = client.info("stats")
@@ -127,14 +138,13 @@ def fill(client: Client, keys: int = 600) -> None:
 
 
 @contextmanager
-def cluster(primaries: int) -> Iterator[list[RedisServer]]:
+def cluster(primaries: int, kind: str = "valkey-9.1") -> Iterator[list[RedisServer]]:
     """Primaries that share the slots evenly, first, then a replica of each; all with one password."""
-    binary = find_redis()
-    servers = [
-        start_redis(binary, settings=SYNC_AT_ONCE | {"cluster-enabled": "yes", "cluster-port": str(free_port())})
-        for _ in range(2 * primaries)
-    ]
+    binary = binary_of(kind)
+    servers: list[RedisServer] = []
     try:
+        while len(servers) < 2 * primaries:
+            servers.append(_cluster_node(binary))
         password = servers[0].password
         for server in servers:
             with client_of(server) as client:
@@ -148,15 +158,26 @@ def cluster(primaries: int) -> Iterator[list[RedisServer]]:
             server.stop()
 
 
+def _cluster_node(binary: RedisBinary) -> RedisServer:
+    """Before Redis 7 the port of the bus is 10,000 more than that of the clients, which not every free port allows."""
+    settings = SYNC_AT_ONCE | {"cluster-enabled": "yes"}
+    if not binary.version.startswith("6."):
+        return start_redis(binary, settings=settings | {"cluster-port": str(free_port())})
+    for _ in range(OLD_TRIES):
+        with contextlib.suppress(SandboxError):
+            return start_redis(binary, settings=settings)
+    return start_redis(binary, settings=settings)
+
+
 def _join(servers: list[RedisServer], primaries: int) -> None:
     first = client_of(servers[0])
     for number, server in enumerate(servers):
         with client_of(server) as client:
             if number < primaries:
                 low, high = 16384 * number // primaries, 16384 * (number + 1) // primaries - 1
-                run(client, "CLUSTER", "ADDSLOTSRANGE", low, high)
+                run(client, "CLUSTER", "ADDSLOTS", *range(low, high + 1))
             run(client, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            bus = client.config_get("cluster-port")["cluster-port"]
+            bus = client.config_get("cluster-port").get("cluster-port", server.port + 10_000)
             run(first, "CLUSTER", "MEET", server.host, server.port, bus)
     first.close()
     until(lambda: all(f"cluster_known_nodes:{len(servers)}\r" in cluster_info(server) for server in servers))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from dbvitals.collect.redis_rights import acl_lines
 from dbvitals.errors import ServerError
 from dbvitals.sandbox import RedisServer, start_redis
 from tests.integration.cache.ground import (
@@ -26,38 +25,6 @@ from tests.integration.cache.ground import (
 
 def reader(client: Client, *rules: str, keys: str = "~*") -> None:
     run(client, "ACL", "SETUSER", "reader", "reset", "on", ">pw", keys, *rules)
-
-
-def apply_printed_rules(client: Client) -> None:
-    """What a user copies: the rule for this server's age, and what a newer one knows besides."""
-    version = tuple(int(part) for part in client.info("server")["redis_version"].split(".")[:2])
-    valkey = client.info("server").get("valkey_version", "0")
-    base, no_touch, fields, oldest = (line for line in acl_lines() if line.startswith("ACL SETUSER"))
-    wanted = [oldest if version < (7, 0) else base]
-    wanted += [no_touch] if version >= (7, 2) else []
-    wanted += [fields] if version >= (7, 4) or int(valkey.split(".")[0]) >= 9 else []
-    for line in wanted:
-        run(client, *line.replace(">PASSWORD", ">pw").split())
-
-
-def test_the_printed_rule_is_enough_for_everything_trap_28(any_server: RedisServer, any_client: Client) -> None:
-    fill(any_client)
-    apply_printed_rules(any_client)
-    snapshot = see(target_of(any_server, user="dbvitals", password="pw"))
-    assert (snapshot.coverage.method, snapshot.skipped) == ("script", ())
-    assert patterns_of(snapshot)["availability:*"].count == 600
-    assert snapshot.nodes[0].config
-    with client_of(any_server, username="dbvitals") as nosy:
-        nosy.connection_pool.connection_kwargs["password"] = "pw"
-        for command in (
-            ("GET", "tags:1"),
-            ("SET", "tags:1", "x"),
-            ("FLUSHALL",),
-            ("KEYS", "*"),
-            ("CONFIG", "SET", "a", "b"),
-        ):
-            with pytest.raises(redis.exceptions.NoPermissionError):
-                run(nosy, *command)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "pipelines"])

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from dbvitals.analyse.key_patterns import Folding
-from dbvitals.collect import keyspace_progress
 from dbvitals.collect.redis import KeyspaceRequest, collect_keyspace
 from dbvitals.collect.redis_pace import DEFAULT
 from dbvitals.sandbox import RedisServer
@@ -13,10 +12,7 @@ from dbvitals.settings import Timeouts
 from dbvitals.snapshot_keyspace import KeyspaceSnapshot
 from tests.integration.cache.ground import FAMILIES, Client, fill, parts_missing, run, see, target_of
 
-
-@pytest.fixture(autouse=True)
-def every_slice_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyspace_progress, "INTERVAL", 0.0)
+pytestmark = pytest.mark.usefixtures("every_slice_is_told")
 
 
 def stopped_by(server: RedisServer, stop: Callable[[], None], **request: object) -> KeyspaceSnapshot:

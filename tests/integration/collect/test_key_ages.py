@@ -75,11 +75,11 @@ def test_a_server_without_idle_times_says_so(client: Redis, wire: Wire) -> None:
     client.set("pms_cache:1", 1, ex=100)
     client.config_set("maxmemory-policy", "allkeys-lfu")
     found = sample_ages(wire, FOLDING, keys=100, random=Random(1))
-    assert found.ages == ()
+    assert found.ages == []
     assert [skipped.why for skipped in found.skipped] == ["under an LFU policy the server keeps no idle times"]
 
 
 def test_an_empty_server_has_nothing_to_say(client: Redis, wire: Wire) -> None:
     assert client.dbsize() == 0
     found = sample_ages(wire, FOLDING, keys=100, random=Random(1))
-    assert (found.ages, found.own_hits, found.skipped) == ((), 0, ())
+    assert (found.ages, found.own_hits, found.skipped) == ([], 0, [])

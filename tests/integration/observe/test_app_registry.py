@@ -167,6 +167,14 @@ def test_an_answer_that_breaks_off_is_one_clear_line(serve: Serve) -> None:
     assert "cannot be reached" in str(refusal(serve(respond)))
 
 
+@pytest.mark.parametrize(
+    "body", [b"[]", b"", msgspec.json.encode(OBSERVATION)], ids=["no pools", "nothing", "one pool"]
+)
+def test_an_answer_that_is_shorter_than_it_says_is_not_taken_for_whole(serve: Serve, body: bytes) -> None:
+    error = refusal(serve(answer(200, body, **{"Content-Length": str(len(body) + 1)})))
+    assert "cannot be reached: its answer is cut short" in str(error)
+
+
 def test_nobody_there_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

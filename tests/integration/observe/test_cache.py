@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from dbvitals.observe.cache import CacheCounters, HitRatio, ObservedRedis, Outcome, by_first_part
+from dbvitals.observe.cache import AT_ONCE, CacheCounters, HitRatio, ObservedRedis, Outcome, by_first_part
 from dbvitals.sandbox import RedisServer
 from dbvitals.sandbox.ports import LOOPBACK, free_port
 
@@ -25,10 +26,10 @@ class Cache:
 
     def __init__(self, url: str) -> None:
         self.registry = CollectorRegistry()
-        counters = CacheCounters(self.registry)
-        self.registry.register(HitRatio(counters.requests))
+        self.counters = CacheCounters(self.registry)
+        self.registry.register(HitRatio(self.counters.requests))
         plain = Redis.from_url(url)
-        self.redis = ObservedRedis(counters, by_first_part(FAMILIES), connection_pool=plain.connection_pool)
+        self.redis = ObservedRedis(self.counters, by_first_part(FAMILIES), connection_pool=plain.connection_pool)
 
     def counted(self) -> dict[tuple[str, str], int]:
         return {
@@ -150,6 +151,63 @@ def test_a_cache_that_is_away_was_not_asked() -> None:
     assert cache.ratio("all") is None
 
 
+def test_reads_that_are_not_counted_yet_are_when_somebody_looks(redis_server: RedisServer) -> None:
+    """Also from another thread, as the metrics are served, and with clients that are gone by then."""
+    reads, seen = 7 * AT_ONCE // 2, []
+
+    async def work(cache: Cache) -> None:
+        for _ in range(reads):
+            await cache.redis.get("session:none")
+        await cache.redis.mget(["lock:none"] * (AT_ONCE // 2))
+        cache.redis = ObservedRedis(
+            cache.counters, by_first_part(FAMILIES), connection_pool=cache.redis.connection_pool
+        )
+        seen.append(await asyncio.to_thread(cache.counted))
+
+    cache = on(redis_server, work)
+    assert seen == [{("session", "miss"): reads, ("lock", "miss"): AT_ONCE // 2}]
+    assert cache.counted() == seen[0]
+
+
+def test_no_read_is_counted_twice_or_never_while_others_look() -> None:
+    counters = CacheCounters(CollectorRegistry())
+    family_of = by_first_part(FAMILIES)
+    noted = 20_000
+
+    def note() -> None:
+        for _ in range(noted):
+            counters.noted.append((family_of, "session:1", Outcome.HIT))
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(note) for _ in range(2)]
+        while not all(writer.done() for writer in writers):
+            list(counters.requests.collect())
+        list(pool.map(lambda _: list(counters.requests.collect()), range(2)))
+    (metric,) = counters.requests.collect()
+    assert [sample.value for sample in metric.samples if sample.name.endswith("_total")] == [2 * noted]
+
+
+def test_a_cancelled_read_is_neither_found_nor_away(redis_server: RedisServer) -> None:
+    async def work(cache: Cache) -> None:
+        waiting = asyncio.ensure_future(cache.redis.blpop("session:never", timeout=60))
+        reading = asyncio.ensure_future(cache.redis.get("session:1"))
+        await asyncio.sleep(0)
+        for task in (waiting, reading):
+            task.cancel()
+        await asyncio.gather(waiting, reading, return_exceptions=True)
+        assert reading.cancelled()
+
+    assert on(redis_server, work).counted() == {}
+
+
+def test_keys_that_are_no_names_are_sent_as_without(redis_server: RedisServer) -> None:
+    async def work(cache: Cache) -> None:
+        assert await cache.redis.get(memoryview(b"session:1")) is None
+        assert await cache.redis.mget([memoryview(b"session:1"), "session:2"]) == [None, None]
+
+    assert on(redis_server, work).counted() == {("session", "miss"): 1}
+
+
 def test_what_a_service_counts_itself_goes_into_the_same_ratio() -> None:
     registry = CollectorRegistry()
     counters = CacheCounters(registry)
@@ -162,7 +220,7 @@ def test_what_a_service_counts_itself_goes_into_the_same_ratio() -> None:
 COUNTING = """
 import sys
 from prometheus_client import CollectorRegistry
-from dbvitals.observe.cache import CacheCounters, Outcome
+from dbvitals.observe.cache import AT_ONCE, CacheCounters, Outcome
 counters = CacheCounters(CollectorRegistry())
 for outcome in sys.argv[1:]:
     counters.count("session", Outcome(outcome))

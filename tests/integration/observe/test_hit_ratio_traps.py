@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from dbvitals.analyse.hit_ratio import traffic
 from dbvitals.sandbox import RedisServer, start_redis
 from tests.integration.cache.ground import Client, client_of, see, target_of
-from tests.integration.cache.test_traps import report_of, rules_of
+from tests.integration.cache.reports import report_of, rules_of
 from tests.integration.observe.test_cache import Cache
 
 Work = Callable[[Cache, Client], Awaitable[None]]

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from app.expectations import FAMILIES
 from dbvitals.analyse.key_patterns import Folding
-from dbvitals.analyse.key_tally import PatternTally
+from dbvitals.analyse.key_tally import GONE, NO_TTL, PatternTally
 from dbvitals.analyse.keyspace import analyse_keyspace
 from dbvitals.analyse.keyspace_report import CacheReport
 from dbvitals.analyse.keyspace_thresholds import CacheThresholds
@@ -20,6 +20,7 @@ from dbvitals.snapshot_keyspace import (
     Coverage,
     DatabaseInfo,
     KeyspaceSnapshot,
+    Looks,
     NodeInfo,
     PatternStats,
 )
@@ -33,12 +34,23 @@ def stats(
 ) -> PatternStats:
     """A pattern of keys with these times to live (-1: none), each of so many bytes."""
     tally = PatternTally()
-    for ttl_ms in ttls_ms:
-        tally.add_ttl(ttl_ms)
-        tally.add_memory(memory_bytes, ttl_ms)
+    add(tally, *ttls_ms, memory_bytes=memory_bytes)
     declared = {one.pattern for one in FAMILIES}
     found = tally.freeze(pattern, family or (pattern if pattern in declared else None))
     return structs.replace(found, **changes)
+
+
+def add(tally: PatternTally, *ttls_ms: int, memory_bytes: int = 100) -> None:
+    """Add keys with these times to live, as PTTL tells them."""
+    there = [ttl_ms for ttl_ms in ttls_ms if ttl_ms != GONE]
+    tally.gone += len(ttls_ms) - len(there)
+    tally.count += len(there)
+    tally.ttl_known += len(there)
+    tally.no_ttl += there.count(NO_TTL)
+    tally.add_expiries([ttl_ms for ttl_ms in there if ttl_ms != NO_TTL])
+    tally.memory_known += len(there)
+    tally.memory_bytes += len(there) * memory_bytes
+    tally.no_ttl_bytes += there.count(NO_TTL) * memory_bytes
 
 
 def node(**changes: Any) -> NodeInfo:
@@ -80,6 +92,7 @@ def counters(**changes: Any) -> Counters:
             misses=0,
             evicted_keys=0,
             expired_keys=0,
+            looks=Looks(),
         ),
         **changes,
     )

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import jsonschema
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -32,6 +33,7 @@ def hotel() -> CacheReport:
             stats("session:*", [-1] * 3 + [900_000] * 30),
             stats("lock:*", [-1]),
             stats(HOSTILE, [-1], largest=(KeySize(key=HOSTILE, memory_bytes=2_000_000),), samples=(HOSTILE,)),
+            names_shown=True,
             before=(counters(hits=60, misses=60, evicted_keys=3),),
             lookups=(PatternLookups(pattern="availability:*", source="client", hits=90, misses=10, seconds=None),),
             tenants=(
@@ -166,6 +168,33 @@ redis_cache_requests_created{family="availability",outcome="hit"} 1.7e9
     assert lookups_in("nothing", FAMILIES) == ()
 
 
+@pytest.mark.parametrize("width", [100, 160])
+@pytest.mark.parametrize(
+    ("hits", "seconds", "drawn"),
+    [(90, 60.2, "90.0 % in 60 s"), (None, 30.0, "10 in 30 s"), (90, 7_300.0, "90.0 % in 2 h"), (90, None, "90.0 %")],
+    ids=["window", "notifications", "since a file", "since the service's start"],
+)
+def test_over_what_time_looks_were_counted_is_shown(
+    hits: int | None, seconds: float | None, drawn: str, width: int
+) -> None:
+    looks = PatternLookups(
+        pattern="session:*", source="client" if hits else "keymiss", hits=hits, misses=10, seconds=seconds
+    )
+    made = report(snapshot(stats("session:*", [-1]), lookups=(looks,)))
+    row = next(row for row in made.patterns if row.pattern == "session:*")
+    assert row.counted_seconds == seconds
+    for text in (terminal.draw(overview(made, "x"), width=width, color=False), markdown.draw(whole(made))):
+        assert drawn in text
+        assert seconds is not None or "90.0 % in" not in text
+
+
+def test_an_older_report_without_that_time_is_still_read() -> None:
+    older = json.loads(to_json(hotel()))
+    for row in older["patterns"]:
+        del row["counted_seconds"]
+    assert diff_cache_reports(msgspec.convert(older, CacheReport), hotel()).is_empty
+
+
 def test_progress_is_one_line() -> None:
     assert line(500_000, 2_000_000, 4.0, 0.0004) == (
         "█████░░░░░░░░░░░░░░░ 25%  500,000 of 2,000,000 keys, 125,000/s, 0:12 left, PING p99 0.4 ms"
@@ -181,11 +210,11 @@ def test_a_bar(percent: float, drawn: str) -> None:
 
 
 def test_patterns_are_bounded_in_the_report() -> None:
-    many = [stats(f"{one}:{other}", [-1]) for one in "abcdefghijk" for other in "abcdefghijk"]
+    many = [stats(f"{one}:{other}", [-1] * 10) for one in "abcdefghijk" for other in "abcdefghijk"]
     made = report(snapshot(*many), families=())
     assert len(made.patterns) == 41
     assert made.patterns[-1].pattern == "other"
-    assert sum(row.count for row in made.patterns) == 121
+    assert sum(row.count for row in made.patterns) == 1_210
     assert Folding().family_of("other") is None
 
 

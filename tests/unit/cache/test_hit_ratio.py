@@ -60,8 +60,16 @@ def test_counters_that_do_not_belong_together_are_left_out_trap_4(after: object,
 
 def test_a_primary_that_is_gone_is_named_trap_10() -> None:
     found = traffic(snapshot(before=(counters(), counters(node="b:1")), after=(counters(),), window_seconds=1.0))
-    assert found.unusable == ("b:1: it is no longer a primary of this Redis",)
+    assert found.unusable == ("b:1: it is no longer there, or no longer a primary of this Redis",)
     assert NODE not in found.unusable[0]
+
+
+def test_a_node_of_which_the_earlier_run_saw_no_end_is_left_out_and_the_others_count() -> None:
+    second = counters(node="b:1", hits=50)
+    earlier = snapshot(before=(counters(hits=5), second), after=(counters(hits=9, own_hits=4),))
+    found = traffic(snapshot(before=(counters(hits=19), second)), earlier)
+    assert (found.hits, len(found.unusable)) == (10, 1)
+    assert found.unusable[0].startswith("b:1: the run that wrote the --since file was stopped")
 
 
 def test_the_interval_is_wilsons() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbvitals.analyse.key_tally import bucket_edge, bucket_of
-from dbvitals.analyse.keyspace_bursts import densest
+from dbvitals.analyse.keyspace_bursts import Burst, densest, fullest
 
 EDGE = 245_760
 """Where one bucket of 8,192 ms ends and another begins."""
@@ -66,3 +66,12 @@ def test_an_even_spread_is_nowhere_denser_than_it_is(every_ms: int, first_ms: in
     burst = densest(histogram(*range(first_ms + 1, first_ms + length_ms, every_ms)))
     assert burst is not None
     assert burst.rate <= 1000 / every_ms + 5
+
+
+def test_the_fullest_second_is_found_also_where_its_keys_are_seen_on_either_side_of_it() -> None:
+    assert fullest({}, 1_000.0) is None
+    assert fullest({990: 500}, 1_000.0) is None  # over
+    assert fullest({1_100: 40, 1_200: 400, 1_201: 20}, 1_000.5) == Burst(keys=400, begin=199.5, end=200.5, rate=400.0)
+    assert fullest({1_200: 250, 1_201: 250, 1_900: 300}, 1_000.0) == Burst(keys=300, begin=900.0, end=901.0, rate=300)
+    assert fullest({1_200: 250, 1_201: 250}, 1_000.0) == Burst(keys=500, begin=200.0, end=202.0, rate=250.0)
+    assert fullest({1_000: 9}, 1_000.5) == Burst(keys=9, begin=0.0, end=0.5, rate=9.0)

@@ -12,7 +12,7 @@ from dbvitals.analyse.key_condense import condense
 from dbvitals.analyse.key_patterns import Folding
 from dbvitals.analyse.key_tally import KeyspaceTally, PatternTally, bucket_middle, bucket_of, merge, percentile
 from dbvitals.snapshot_keyspace import KeySize, PatternStats
-from tests.unit.cache.builders import stats
+from tests.unit.cache.builders import add, stats
 
 FOLDING = Folding(FAMILIES)
 
@@ -43,9 +43,7 @@ def test_no_keys_have_no_percentile() -> None:
 
 
 def test_gone_and_without_ttl_are_told_apart_trap_12_14() -> None:
-    tally = PatternTally()
-    assert [tally.add_ttl(ttl) for ttl in (-2, -1, 0, 500)] == [False, True, True, True]
-    frozen = tally.freeze("a", None)
+    frozen = stats("a", (-2, -1, 0, 500))
     assert (frozen.count, frozen.gone, frozen.no_ttl, frozen.ttl_known) == (3, 1, 1, 3)
     assert (frozen.ttl_min_ms, frozen.ttl_max_ms, frozen.ttl_sum_ms) == (0, 500, 500)
 
@@ -80,9 +78,9 @@ def test_parts_that_take_many_values_are_folded_trap_18() -> None:
     assert condensed([stats(name, [-1]) for name in names]) == {"user:*:cart": 16, "user:*:mail": 16}
 
 
-def test_few_values_are_words() -> None:
-    names = [f"queue:{letter}" for letter in "abcdefghijk"]
-    assert condensed([stats(name, [-1]) for name in names]) == dict.fromkeys(names, 1)
+def test_few_values_that_many_keys_share_are_words() -> None:
+    names = [f"queue:{letter}:<n>" for letter in "abcdefghijk"]
+    assert condensed([stats(name, [-1] * 10) for name in names]) == dict.fromkeys(names, 10)
 
 
 def test_the_least_become_other_and_nothing_is_lost() -> None:
@@ -102,9 +100,27 @@ def test_the_number_of_patterns_stays_bounded_while_keys_come(monkeypatch: pytes
     tally = KeyspaceTally(FOLDING)
     for number in range(3_000):
         name = "".join(chr(97 + int(digit)) for digit in str(number))
-        tally.of(f"{name}:{name[::-1]}").add_ttl(-1)
-        tally.of("session:*").add_ttl(9)
+        add(tally.of(f"{name}:{name[::-1]}"), -1)
+        add(tally.of("session:*"), 9)
     frozen = tally.freeze()
     assert len(frozen) <= 52
     assert sum(one.count for one in frozen) == 6_000
     assert {one.count for one in frozen if one.pattern == "session:*"} == {3_000}
+
+
+def test_of_very_many_seconds_the_fullest_are_kept() -> None:
+    tally = PatternTally()
+    for batch in range(10):
+        tally.add_seconds(dict.fromkeys(range(batch * 1_000, batch * 1_000 + 1_000), 1) | {77_777: 3})
+    assert len(tally.peaks) <= 2 * key_tally.PEAKS_KEPT
+    peaks = tally.freeze("a", None).ttl_peaks
+    assert (len(peaks), peaks[77_777]) == (key_tally.PEAKS, 30)
+
+
+def test_names_of_keys_without_ttl_are_kept_and_added_up() -> None:
+    one, other = PatternTally(), PatternTally()
+    for number in range(9):
+        one.add_staying(f"lock:{number}")
+        other.add_staying(f"lock:{number}")
+    other.merge(one.freeze("lock:*", "lock:*"))
+    assert other.freeze("lock:*", "lock:*").staying == ("lock:0", "lock:1", "lock:2", "lock:3", "lock:4")

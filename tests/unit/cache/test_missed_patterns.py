@@ -1,5 +1,8 @@
 """Keys that are asked for in vain: their patterns have rows, also without a key, and hidden names stay hidden."""
 
+import json
+
+import msgspec
 import pytest
 
 from dbvitals.analyse import key_tally
@@ -7,11 +10,12 @@ from dbvitals.analyse.key_condense import MISSED
 from dbvitals.analyse.key_patterns import OTHER, Folding
 from dbvitals.analyse.key_tally import KeyspaceTally, bucket_of
 from dbvitals.analyse.keyspace_report import CacheReport, PatternReport
+from dbvitals.output import to_json
 from dbvitals.render import markdown, terminal
 from dbvitals.render.keyspace_document import overview, whole
-from dbvitals.snapshot_keyspace import KeySize, NeverRead, PatternLookups, PatternStats
+from dbvitals.snapshot_keyspace import KeySize, KeyspaceSnapshot, NeverRead, PatternLookups, PatternStats
 from dbvitals.snapshot_misses import MissesAfterExpiry
-from tests.unit.cache.builders import found, report, snapshot, stats
+from tests.unit.cache.builders import add, found, report, snapshot, stats
 
 GUESTS = [f"{name}.garcia" for name in ("ana", "bruno", "carla", "david", "elena", "felipe", "gema", "hugo", "irene")]
 GUESTS += [f"{name}.lopez" for name in ("ana", "bruno", "carla", "david", "elena", "felipe", "gema", "hugo", "irene")]
@@ -56,7 +60,7 @@ def test_nobody_listened_and_there_is_no_column_of_misses() -> None:
 
 
 def test_the_most_missed_are_kept_however_many_patterns_there_are() -> None:
-    many = [stats(f"{one}:{other}", [-1] * 2) for one in "abcdefghijk" for other in "abcdefghijk"]
+    many = [stats(f"{one}:{other}", [-1] * 10) for one in "abcdefghijk" for other in "abcdefghijk"]
     looks = tuple(heard(f"ghost{letter}:<n>", misses) for misses, letter in enumerate("mnopqrst", start=1))
     made = report(snapshot(*many, lookups=looks), families=())
     ghosts = [row for row in made.patterns if row.pattern.startswith("ghost")]
@@ -113,8 +117,8 @@ def test_hidden_names_are_hidden_among_the_others_too() -> None:
 
 
 def test_names_that_were_asked_for_stay() -> None:
-    session = stats("session:*", [9_000], samples=("session:9f8a7b6c5d4e3f2a",))
-    row = rows_of(report(snapshot(session, *map(guest, GUESTS))))["user:*:cart"]
+    """Also when masking would have changed none of them, which says nothing."""
+    row = rows_of(report(snapshot(*map(guest, GUESTS), names_shown=True)))["user:*:cart"]
     assert "user:ana.garcia:cart" in row.sample_keys
 
 
@@ -123,8 +127,24 @@ def test_names_are_hidden_while_keys_still_come(monkeypatch: pytest.MonkeyPatch)
     tally = KeyspaceTally(Folding())
     for name in GUESTS:
         tally.of(f"user:{name}:cart").merge(guest(name))
-    tally.of("queue").add_ttl(-1)
+    add(tally.of("queue"), -1)
     assert {name for one in tally.freeze() for name in one.samples} == {"user:*:cart"}
+
+
+def test_names_that_are_to_be_shown_are_kept_while_keys_still_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_tally, "CROWDED", len(GUESTS))
+    tally = KeyspaceTally(Folding(), names_shown=True)
+    for name in GUESTS:
+        tally.of(f"user:{name}:cart").merge(guest(name))
+    add(tally.of("queue"), -1)
+    assert "user:ana.garcia:cart" in {name for one in tally.freeze() for name in one.samples}
+
+
+def test_a_snapshot_of_before_names_could_be_shown_still_loads_and_shows_none() -> None:
+    older = json.loads(to_json(snapshot(*map(guest, GUESTS))))
+    del older["names_shown"]
+    seen = msgspec.convert(older, KeyspaceSnapshot)
+    assert "garcia" not in str(report(seen))
 
 
 def test_of_a_name_with_other_parts_than_its_pattern_nothing_is_left_behind_the_star() -> None:

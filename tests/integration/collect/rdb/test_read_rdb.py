@@ -184,7 +184,7 @@ def test_the_short_way_to_a_family_gives_what_folding_gives() -> None:
         KeyFamily(pattern="x*", description=""),
     ]
     folding = Folding(families)
-    heads, separator = rdb_tally.heads_of(folding)
+    heads, separator = folding.heads()
     assert b"session:" not in heads
     for name in (
         b"lock:1",
