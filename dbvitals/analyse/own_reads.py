@@ -14,14 +14,14 @@ keys. If there were many more meanwhile, others have looked as well."""
 
 
 def with_own_reads(
-    snapshot: KeyspaceSnapshot, known: Iterable[Counters], first: Mapping[str, Looks], last: Mapping[str, Looks]
+    snapshot: KeyspaceSnapshot, known: Iterable[Counters], last: Mapping[str, Looks]
 ) -> KeyspaceSnapshot:
     """Add to a snapshot what the runs had read whose last counters are `known`.
 
-    `first` and `last` are the looks at keys of each node, by anybody, before this run and after it.
+    `last` are the looks at keys of each node, by anybody, when all of this run was done.
     """
     earlier = list(known)
-    before = {one.node: _begun(one, earlier, first.get(one.node)) for one in snapshot.before}
+    before = {one.node: _begun(one, earlier) for one in snapshot.before}
     return structs.replace(
         snapshot,
         before=tuple(before.values()),
@@ -34,9 +34,8 @@ def last_counters(snapshot: KeyspaceSnapshot) -> tuple[Counters, ...]:
     return tuple(({one.node: one for one in snapshot.before} | {one.node: one for one in snapshot.after}).values())
 
 
-def _begun(now: Counters, known: Iterable[Counters], looks: Looks | None) -> Counters:
+def _begun(now: Counters, known: Iterable[Counters]) -> Counters:
     """The first counters of this run, with what others had read; of several files the one that knows most."""
-    now = structs.replace(now, looks=looks)
     same = [one for one in known if one.run_id == now.run_id and not broken(one, now)]
     if not same:
         return now

@@ -8,7 +8,7 @@ from dbvitals.analyse.key_patterns import Folding
 from dbvitals.analyse.own_reads import with_own_reads
 from dbvitals.cli.cache_additions import additions_of, with_additions
 from dbvitals.cli.cache_files import read_keyspace
-from dbvitals.cli.cache_own_reads import first_looks, last_looks
+from dbvitals.cli.cache_own_reads import last_looks
 from dbvitals.cli.console import Progress
 from dbvitals.cli.options import Call
 from dbvitals.cli.redis_options import redis_target
@@ -41,11 +41,10 @@ def seen_keyspace(
     additions = additions_of(call, options, target, folding, may_change, tell)
     if options.rdb:
         return with_additions(_dump(call, options, options.rdb, target, folding, tell), additions)
-    first = first_looks(target, options.master, call.timeouts)
     snapshot = collect_keyspace(target, folding, _request(options), call.timeouts, tell)
     snapshot = with_additions(snapshot, additions)
     last = last_looks(target, options.master, call.timeouts) if snapshot.after else {}
-    return with_own_reads(snapshot, known, first, last)
+    return with_own_reads(snapshot, known, last)
 
 
 def _request(options: "CacheOptions") -> KeyspaceRequest:

@@ -1,6 +1,7 @@
 """What a Redis says of itself: INFO and CONFIG GET, as values."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
@@ -8,7 +9,7 @@ from typing import Literal
 from dbvitals.collect.redis_wire import LostError, RefusedError, Wire
 from dbvitals.errors import ServerError
 from dbvitals.model import Skipped
-from dbvitals.snapshot_keyspace import Counters, DatabaseInfo, Link, NodeInfo, ReplicaInfo, Role
+from dbvitals.snapshot_keyspace import Counters, DatabaseInfo, Link, Looks, NodeInfo, ReplicaInfo, Role
 
 Info = Mapping[str, str]
 
@@ -36,13 +37,14 @@ _NOT_KEYS = (
 _PRODUCTS = {"valkey_version": "Valkey", "redis_version": "Redis"}
 
 _DATABASE = re.compile(r"db(\d+)")
+_CALLS = re.compile(r"cmdstat_([a-z]+)(?:\|[a-z-]+)?:calls=(\d+)")
 _REPLICA = re.compile(r"slave\d+")
 
 
 def read_info(wire: Wire) -> Info:
     """Ask INFO. Raises ServerError when even that is denied, for nothing can be said then."""
     try:
-        answer = wire.call("INFO")
+        answer = wire.call("INFO", "all")
     except RefusedError as error:
         raise ServerError(
             f"{wire.name} does not answer INFO: {error.text}", mend="the login needs +info; see --print-acl"
@@ -107,6 +109,24 @@ def counters(wire: Wire, info: Info, at: datetime, *, own_hits: int, own_misses:
         expired_keys=_whole(info, "expired_keys") or 0,
         own_hits=own_hits,
         own_misses=own_misses,
+        looks=looks_of(info),
+    )
+
+
+def looks_of(info: Info) -> Looks | None:
+    """How often anybody has looked at keys; None where the server does not tell."""
+    calls: Counter[str] = Counter()
+    for name, figures in info.items():
+        if found := _CALLS.match(f"{name}:{figures}"):
+            calls[found[1]] += int(found[2])
+    if not calls:
+        return None
+    return Looks(
+        pttl=calls["pttl"],
+        type=calls["type"],
+        object=calls["object"],
+        memory=calls["memory"],
+        fields=calls["hrandfield"] + calls["hpttl"],
     )
 
 

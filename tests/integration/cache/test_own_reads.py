@@ -2,7 +2,7 @@
 
 from dbvitals.analyse.hit_ratio import traffic
 from dbvitals.analyse.own_reads import last_counters, with_own_reads
-from dbvitals.cli.cache_own_reads import first_looks, last_looks
+from dbvitals.cli.cache_own_reads import last_looks
 from dbvitals.sandbox import RedisServer
 from dbvitals.settings import Timeouts
 from dbvitals.settings_redis import RedisTarget
@@ -13,14 +13,13 @@ TIMEOUTS = Timeouts()
 
 
 def looks_of(target: RedisTarget) -> Looks:
-    (looks,) = first_looks(target, None, TIMEOUTS).values()
+    (looks,) = last_looks(target, None, TIMEOUTS).values()
     return looks
 
 
 def look(target: RedisTarget, *known: Counters) -> KeyspaceSnapshot:
-    first = first_looks(target, None, TIMEOUTS)
     seen = see(target)
-    return with_own_reads(seen, known, first, last_looks(target, None, TIMEOUTS))
+    return with_own_reads(seen, known, last_looks(target, None, TIMEOUTS))
 
 
 def test_the_commands_of_tools_are_counted_and_those_of_clients_are_not(

@@ -13,6 +13,7 @@ import redis
 from dbvitals.collect.key_ages import sample_ages
 from dbvitals.collect.keymiss import listen_for_misses
 from dbvitals.collect.redis_rights import acl_lines
+from dbvitals.collect.redis_topology import group_of
 from dbvitals.collect.redis_wire import CLIENT_NAME, Wire
 from dbvitals.errors import ServerError
 from dbvitals.sandbox import RedisServer, start_redis
@@ -55,9 +56,13 @@ def login(server: RedisServer, **parts: object) -> RedisTarget:
     return target_of(server, user="dbvitals", password="pw", **parts)
 
 
+def opened(target: RedisTarget) -> Wire:
+    return Wire(target, connect_timeout=10, answer_timeout=10)
+
+
 @contextmanager
 def connected(target: RedisTarget) -> Iterator[Wire]:
-    with Wire(target, connect_timeout=10, answer_timeout=10) as wire:
+    with opened(target) as wire:
         yield wire
 
 
@@ -170,8 +175,8 @@ def test_without_any_part_of_the_rule_something_is_missing_and_named(
 
 def ourselves(server: RedisServer, client: Client) -> tuple[str, bool]:
     """Our name in the server's list, and whether our looks leave keys as cold as they were."""
-    with connected(login(server)) as wire:
-        wire.call("PING")
+    with group_of(login(server), opened) as group:
+        group.readers[0].call("PING")
         (found,) = (one for one in client.client_list() if one["user"] == "dbvitals")
     return found["name"], "T" in found["flags"]
 

@@ -26,10 +26,10 @@ def looked(runs: int = 1, **others: int) -> Looks:
 
 def run(hits: int, misses: int, looks: Looks, known: tuple[Counters, ...] = ()) -> KeyspaceSnapshot:
     """A run over a server that has counted so much before it."""
-    before = counters(hits=hits, misses=misses)
+    before = counters(hits=hits, misses=misses, looks=looks)
     after = counters(hits=hits + PASS, misses=misses, own_hits=PASS, at=NOW + timedelta(seconds=9))
     made = snapshot(before=(before,), after=(after,))
-    return with_own_reads(made, known, {NODE: looks}, {NODE: more(looks, looked())})
+    return with_own_reads(made, known, {NODE: more(looks, looked())})
 
 
 BIGKEYS = Looks(type=KEYS)
@@ -93,7 +93,6 @@ def test_clients_that_use_pttl_are_clients() -> None:
     first = with_own_reads(
         snapshot(before=(counters(hits=300, misses=700),), after=(counters(hits=500 + PASS, own_hits=PASS),)),
         (),
-        {NODE: Looks()},
         {NODE: looked(pttl=200)},
     )
     assert last_counters(first)[0].own_looks == looked()
@@ -123,8 +122,8 @@ def test_a_server_that_does_not_tell_leaves_no_ratio() -> None:
 )
 def test_what_was_read_before_the_counters_began_is_not_subtracted(now: dict[str, Any]) -> None:
     known = last_counters(run(300, 700, Looks()))
-    later = counters(**{"hits": 90_000, "misses": 900} | now)
-    seen = with_own_reads(snapshot(before=(later,)), known, {NODE: now.get("looks", looked())}, {})
+    later = counters(**{"hits": 90_000, "misses": 900, "looks": looked()} | now)
+    seen = with_own_reads(snapshot(before=(later,)), known, {})
     assert seen.before[0].own_hits == 0
 
 
@@ -145,7 +144,6 @@ def test_a_run_at_the_same_time_is_not_taken_for_ours() -> None:
     both = with_own_reads(
         snapshot(before=(counters(hits=300, misses=700),), after=(counters(hits=300 + 2 * PASS, own_hits=PASS),)),
         (),
-        {NODE: Looks()},
         {NODE: looked(2)},
     )
     (last,) = last_counters(both)
