@@ -55,10 +55,11 @@ class Mover:
         self.clients = [client_of(server) for server in self.servers]
         self.ids = [run(client, "CLUSTER", "MYID").decode() for client in self.clients]
         self._learn_roles()
-        self.owners = self._map(self.primaries[0])
-        self._settle()
         for number in self.primaries:
             self.clients[number].flushall()
+        self.owners = self._map(self.primaries[0])
+        self._settle()
+        self._agree()
         self._fill()
         for number in range(len(self.servers)):
             self.cost[number] = Reads(0, 0)
