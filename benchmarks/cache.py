@@ -187,7 +187,7 @@ def _hits(client: Redis) -> int:
 
 def _owned(snapshot: Path) -> int:
     seen = msgspec.json.decode(snapshot.read_bytes(), type=KeyspaceSnapshot)
-    return sum(counters.own_hits for counters in seen.after)
+    return sum(new.own_hits - old.own_hits for old, new in zip(seen.before, seen.after, strict=True))
 
 
 @contextmanager

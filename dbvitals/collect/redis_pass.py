@@ -80,7 +80,7 @@ class ScriptPass:
         slice_, busy = self._first(gathering)
         first = True
         while True:
-            since = time.monotonic()
+            since = self._sent_at + busy  # when the script ended: the answer's way is a rest for the server
             more = slice_.cursor != b"0" and not self._pacer.over
             # Where no rest is due, the server makes the next slice while this one is added up.
             at_once = more and not first and self._clock == "time" and self._pacer.look(self._wire) >= 1
@@ -98,6 +98,7 @@ class ScriptPass:
 
     def _first(self, gathering: Gathering) -> tuple[_Slice, float]:
         """The first slice, by the newest of the commands that this server and user have."""
+        self._sent_at = time.monotonic()
         slice_ = _slice(self._evaluate(self._arguments(b"0", gathering)))
         self._clock = "time" if slice_.elapsed_us or not slice_.names else "none"
         self._most_keys = MOST_KEYS if self._clock == "time" else CLOCKLESS_KEYS
