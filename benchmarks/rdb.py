@@ -157,7 +157,18 @@ def _ours(dump: Path, folder: Path, *options: str) -> Reading:
 
 def _command(dump: Path, folder: Path, *options: str) -> tuple[float, float, float]:
     report = str(folder / REPORT)
-    program = [sys.executable, "-m", "dbvitals", "cache", "--quiet", "--rdb", str(dump), "--output", report]
+    program = [
+        sys.executable,
+        "-m",
+        "dbvitals",
+        "cache",
+        "--quiet",
+        "--show-keys",
+        "--rdb",
+        str(dump),
+        "--output",
+        report,
+    ]
     return _run([*program, *options], dict(os.environ))
 
 
