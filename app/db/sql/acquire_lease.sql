@@ -3,13 +3,16 @@
 -- idx_locks_resource_tenant_id and one row; only one probe and no write while the resource is held.
 -- NOT EXISTS only spares those who poll the write; who gets the lease is decided by ON CONFLICT, under the row's lock.
 -- clock_timestamp() there is read after the wait for that lock, so that a wait costs none of the lease's time.
+-- One reading gives both times: between two, a server that is kept waiting can lose more than a short lease lasts.
 -- A grant that a crash forgets would give its token out twice: such a commit waits for the disk, whatever the default.
-INSERT INTO locks AS lease (tenant_id, resource, owner, expires_at)
+INSERT INTO locks AS lease (tenant_id, resource, owner, acquired_at, expires_at)
 SELECT
     cast(:tenant_id AS uuid),
     cast(:resource AS text),
     cast(:owner AS text),
-    clock_timestamp() + cast(:ttl AS interval)
+    clock.instant,
+    clock.instant + cast(:ttl AS interval)
+FROM (SELECT clock_timestamp() AS instant) AS clock
 WHERE NOT EXISTS (
     SELECT FROM locks AS held
     WHERE held.resource = cast(:resource AS text) AND held.tenant_id = cast(:tenant_id AS uuid)
@@ -18,8 +21,10 @@ WHERE NOT EXISTS (
 ON CONFLICT (resource, tenant_id) DO UPDATE
 SET owner = excluded.owner,
     fencing_token = lease.fencing_token + 1,
-    acquired_at = clock_timestamp(),
-    expires_at = clock_timestamp() + cast(:ttl AS interval),
+    (acquired_at, expires_at) = (
+        SELECT clock.instant, clock.instant + cast(:ttl AS interval)
+        FROM (SELECT clock_timestamp() AS instant) AS clock
+    ),
     released_at = NULL
 WHERE lease.released_at IS NOT NULL OR lease.expires_at <= clock_timestamp()
 RETURNING

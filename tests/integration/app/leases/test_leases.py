@@ -78,6 +78,13 @@ async def test_sixteen_tasks_with_ending_leases_get_tokens_in_the_order_of_their
     assert all(later - end >= timedelta(milliseconds=5) for end, later in pairwise(ends))
 
 
+async def test_a_lease_shorter_than_the_server_takes_to_write_it_is_granted(leases: Leases, hotel: Hotel) -> None:
+    """Start and end are of one reading of the clock: of two, the second was once later than the end."""
+    tokens = [(await leases.wait(hotel.ours, "room:101", timedelta(microseconds=1), PATIENCE)).token for _ in range(50)]
+    assert tokens == list(range(1, 51))
+    assert hotel.one("select expires_at - acquired_at from locks") == (timedelta(microseconds=1),)
+
+
 async def test_a_killed_holder_loses_the_lease_when_it_ends_and_not_before(leases: Leases, hotel: Hotel) -> None:
     settings = hotel.settings.model_dump(include={"postgres_host", "postgres_port", "postgres_db", "postgres_user"})
     command = [sys.executable, "-c", HOLDER, json.dumps(settings), str(hotel.ours.tenant_id)]
