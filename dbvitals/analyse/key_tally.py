@@ -122,8 +122,8 @@ class PatternTally:
             self.buckets[bucket] += after - first
             first = after
 
-    def add_seconds(self, seconds: Mapping[int, int]) -> None:
-        """Add the seconds (since 1970) in which so many keys expire; of very many, the fullest."""
+    def add_seconds(self, seconds: Iterable[int] | Mapping[int, int]) -> None:
+        """Add the seconds (since 1970) in which keys expire, of each key or with their number; the fullest stay."""
         self.peaks.update(seconds)
         if len(self.peaks) > 2 * PEAKS_KEPT:
             self.peaks = Counter(_fullest(self.peaks, PEAKS_KEPT))
@@ -271,7 +271,12 @@ def _largest(keys: list[KeySize]) -> list[KeySize]:
 
 def _fullest(seconds: Mapping[int, int], number: int) -> dict[int, int]:
     """The seconds with the most keys, by time."""
-    return dict(sorted(heapq.nsmallest(number, seconds.items(), key=lambda item: (-item[1], item[0]))))
+    if len(seconds) <= number:
+        return dict(sorted(seconds.items()))
+    floor = sorted(seconds.values())[-number]
+    full = {second: keys for second, keys in seconds.items() if keys > floor}
+    level = heapq.nsmallest(number - len(full), (second for second, keys in seconds.items() if keys == floor))
+    return dict(sorted({**full, **dict.fromkeys(level, floor)}.items()))
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -89,6 +89,7 @@ def _target(snapshot: KeyspaceSnapshot) -> Target:
 def _summary(seen: Seen) -> CacheSummary:
     traffic, primaries = seen.traffic, seen.primaries
     limits = [node.maxmemory for node in primaries]
+    unknown = bool(traffic.unusable) and traffic.seconds is None
     return CacheSummary(
         hit_ratio=traffic.ratio,
         hit_ratio_interval=traffic.interval,
@@ -105,8 +106,8 @@ def _summary(seen: Seen) -> CacheSummary:
         counters_of=tuple(one.node for one in seen.snapshot.before),
         total_keys=seen.keys,
         keys_without_ttl=keys_without_ttl(seen),
-        evicted_keys=traffic.evicted_keys,
-        expired_keys=traffic.expired_keys,
+        evicted_keys=None if unknown else traffic.evicted_keys,
+        expired_keys=None if unknown else traffic.expired_keys,
         used_memory_bytes=sum(node.used_memory for node in primaries),
         maxmemory_bytes=sum(limits) if all(limits) else 0,
         maxmemory_policy=", ".join(sorted({node.maxmemory_policy for node in primaries})) or "unknown",

@@ -58,7 +58,8 @@ class CacheSummary(Struct, frozen=True, kw_only=True):
     """The guide's figures. `hit_ratio` is 0..1, None when there were no reads, with its 95 % interval.
 
     `counters_of` are the nodes that counted hits, misses and evictions. `keys_without_ttl` is INFO's where PTTL is
-    denied, None where that tells nothing either. `maxmemory_bytes` is 0 where one of the nodes has no limit.
+    denied, None where that tells nothing either. `evicted_keys` and `expired_keys` are None where no node's counters
+    can be compared with those of before. `maxmemory_bytes` is 0 where one of the nodes has no limit.
     """
 
     hit_ratio: float | None
@@ -69,8 +70,8 @@ class CacheSummary(Struct, frozen=True, kw_only=True):
     counters_of: tuple[str, ...] = ()
     total_keys: int
     keys_without_ttl: int | None
-    evicted_keys: int
-    expired_keys: int
+    evicted_keys: int | None
+    expired_keys: int | None
     used_memory_bytes: int
     maxmemory_bytes: int
     maxmemory_policy: str

@@ -158,7 +158,7 @@ def _take_call(values: dict[str, Any]) -> Call:
     """Take the shared options out of a command's arguments."""
     config, config_name = values.pop("config")
     connection = {name[2:]: values.pop(name[2:], None) for name, _, _ in _POSTGRES}
-    if connection["password"] is not None or has_password(connection["dsn"] or ""):
+    if connection["password"] is not None or (connection["dsn"] and has_password(connection["dsn"])):
         warn_of_password()
     return Call(
         output=values.pop("output"),

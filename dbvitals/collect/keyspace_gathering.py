@@ -1,7 +1,7 @@
 """Adds up what a server answers about its keys, a batch at a time; what is denied is noticed once, for each command."""
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from types import TracebackType
@@ -14,8 +14,12 @@ from dbvitals.collect.keyspace_harvest import Giant, Harvest
 from dbvitals.collect.keyspace_sums import SETTLE_EVERY, Sums
 from dbvitals.collect.redis_wire import Answer, RefusedError, is_denial
 
-TYPE_STRIDE = 8
-"""One key in so many is asked for type and encoding: two more hits each."""
+TYPE_STRIDE, MANY_KEYS, WIDE_STRIDE = 8, 100_000, 32
+"""One key in so many is asked for type and encoding, which are two more hits; and after how many keys one in how many:
+for a share, fewer of many are enough."""
+
+TURN_KEYS, TURN_LOOKS = 500, 8
+"""After each batch, one pattern that has so many times of expiry hands them over, if it is among the next so many."""
 
 NOT_ASKED = b""
 """Stands where OBJECT ENCODING would be answered."""
@@ -40,8 +44,8 @@ class _Sums(Sums):
 
     __slots__ = ("expiring_fields", "forbidden", "kinds", "unknown", "unmeasured")
 
-    def __init__(self, *, tenants: bool) -> None:
-        super().__init__(tenants=tenants)
+    def __init__(self, *, tenanted: bool) -> None:
+        super().__init__(tenanted=tenanted)
         self.forbidden = self.expiring_fields = 0
         self.unknown = self.unmeasured = 0
         """Keys that are there, without a TTL or a size that we may know."""
@@ -55,11 +59,10 @@ class Gathering:
         self.denied: set[str] = set()
         self._harvest, self._node, self._db = harvest, node, db
         self._heads, self._separator = harvest.folding.heads()
-        families = harvest.folding.families
-        self._with_tenants = {family.pattern for family in families if family.tenant_part is not None}
         self._sums: dict[str, _Sums] = {}
         self._by_head: dict[bytes, _Sums] = {}
-        self._left = SETTLE_EVERY
+        self._turns: deque[str] = deque()
+        self._seen, self._left = 0, SETTLE_EVERY
         self._now_ms = 0
 
     def __enter__(self) -> Self:
@@ -69,6 +72,11 @@ class Gathering:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._settle()
+
+    @property
+    def type_stride(self) -> int:
+        """One key in so many is to be asked for type and encoding, now."""
+        return TYPE_STRIDE if self._seen < MANY_KEYS else WIDE_STRIDE
 
     def add(self, keys: Sequence[bytes], ttls: Sequence[Answer], sizes: Sequence[Answer], now_ms: int) -> None:
         """Add keys up by what PTTL and MEMORY USAGE gave for each, in order, at `now_ms` (since 1970).
@@ -80,6 +88,7 @@ class Gathering:
             _heed_the_server((*ttls, *sizes))
         self._now_ms = now_ms
         self._harvest.seen += len(keys)
+        self._seen += len(keys)
         self._left -= len(keys)
         if plain:
             self._add_plain(keys, ttls, sizes)
@@ -87,6 +96,8 @@ class Gathering:
             self._add_one_by_one(keys, ttls, sizes)
         if self._left <= 0:
             self._settle()
+        else:
+            self._take_turns()
 
     def add_types(self, typed: Iterable[TypeAnswers]) -> None:
         """Add types and encodings up, and hashes of which a field expires."""
@@ -120,8 +131,8 @@ class Gathering:
             sums.size += size
             if size > sums.floor:
                 sums.add_large(size, key)
-            if sums.tenants:
-                self._add_tenant(key, size)
+            if sums.tenanted is not None:
+                sums.tenanted.append((key, size))
         self._harvest.add_own(self._node, len(keys), 0)
         if max(sizes, default=0) >= self._harvest.giant_bytes:
             for key, ttl, size in zip(keys, ttls, sizes, strict=True):
@@ -179,8 +190,8 @@ class Gathering:
                 sums.seconds.append((self._now_ms + ttl) // 1000)
         if memory_bytes > sums.floor:
             sums.add_large(memory_bytes, key)
-        if sums.tenants:
-            self._add_tenant(key, memory_bytes)
+        if sums.tenanted is not None:
+            sums.tenanted.append((key, memory_bytes))
         self._add_giant(key, ttl, memory_bytes)
 
     def _add_giant(self, key: bytes, ttl: Answer, memory_bytes: int) -> None:
@@ -188,17 +199,13 @@ class Gathering:
             pattern = self._harvest.folding.pattern_of(key)
             self._harvest.add_giant(Giant(memory_bytes, self._node, self._db, key, pattern, ttl == NO_TTL))
 
-    def _add_tenant(self, key: bytes, memory_bytes: int) -> None:
-        if (tenant := self._harvest.folding.tenant_of(key)) is not None:
-            self._harvest.add_tenant(tenant, 1, memory_bytes)
-
     def _sums_of(self, key: bytes) -> _Sums:
         head = key[: key.find(self._separator) + 1]
         pattern = self._heads.get(head) or self._harvest.folding.pattern_of(key)
         sums = self._sums.get(pattern)
         if sums is None:
-            tenants = self._harvest.folding.family_of(pattern) in self._with_tenants
-            sums = self._sums[pattern] = _Sums(tenants=tenants)
+            self._turns.append(pattern)
+            sums = self._sums[pattern] = _Sums(tenanted=self._harvest.folding.tells_tenants(pattern))
         if head in self._heads:
             self._by_head[head] = sums
         return sums
@@ -216,29 +223,50 @@ class Gathering:
             self.denied.add(command)
             self._harvest.note_errors({command: text})
 
+    def _take_turns(self) -> None:
+        """Hand over what takes long, one pattern after the other: all at once would let the server wait for us."""
+        for _ in range(min(TURN_LOOKS, len(self._turns))):
+            pattern = self._turns[0]
+            self._turns.rotate(-1)
+            if len(self._sums[pattern].expiries) >= TURN_KEYS:
+                self._hand_over(pattern, self._sums[pattern])
+                return
+
+    def _hand_over(self, pattern: str, sums: _Sums) -> None:
+        """Hand over the times of expiry, and what tenants have."""
+        tally, number = self._harvest.tally.of(pattern), len(sums.expiries)
+        tally.count += number
+        tally.ttl_known += number
+        tally.memory_known += number
+        tally.add_expiries(sums.expiries)
+        sums.expiries = []
+        if sums.tenanted:
+            self._harvest.add_tenants(pattern, sums.tenanted)
+            sums.tenanted = []
+
     def _settle(self) -> None:
         for pattern, sums in self._sums.items():
+            self._hand_over(pattern, sums)
             tally = self._harvest.tally.of(pattern)
-            known = sums.no_ttl + len(sums.expiries)
             tally.gone += sums.gone
             tally.forbidden += sums.forbidden
-            tally.count += known + sums.unknown
-            tally.ttl_known += known
+            tally.count += sums.no_ttl + sums.unknown
+            tally.ttl_known += sums.no_ttl
             tally.no_ttl += sums.no_ttl
-            tally.memory_known += known + sums.unknown - sums.unmeasured
+            tally.memory_known += sums.no_ttl + sums.unknown - sums.unmeasured
             tally.memory_bytes += round(sums.size)
             tally.no_ttl_bytes += round(sums.staying)
             tally.expiring_fields += sums.expiring_fields
             for (kind, encoding), number in sums.kinds.items():
                 tally.add_types(kind, encoding, number)
-            tally.add_expiries(sums.expiries)
-            tally.add_seconds(Counter(sums.seconds))
+            tally.add_seconds(sums.seconds)
             for key in sums.without_ttl:
                 tally.add_staying(self._harvest.name_of(key))
             for size, key in sorted(sums.largest, reverse=True):
                 self._harvest.add_name(tally, key, round(size))
         self._sums.clear()
         self._by_head.clear()
+        self._turns.clear()
         self._left = SETTLE_EVERY
 
 

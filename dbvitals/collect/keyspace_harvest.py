@@ -1,7 +1,7 @@
 """What the passes over the nodes of one Redis have brought in so far."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dbvitals.analyse.key_names import text_of
@@ -19,6 +19,13 @@ TENANTS = 10_000
 """Tenants that are told apart; the keys of the smallest beyond are no longer shown."""
 
 TENANTS_SHOWN = 100
+
+Correct = Callable[[int, float], float]
+"""What is made of the bytes of so many keys."""
+
+
+def _unchanged(keys: int, size: float) -> float:
+    return size
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,13 +89,27 @@ class Harvest:
         if memory_bytes > 0:
             tally.add_large(KeySize(key=name, memory_bytes=memory_bytes))
 
+    def add_tenants(self, pattern: str, keys: Iterable[tuple[bytes, float]], correct: Correct = _unchanged) -> None:
+        """Add keys of a pattern, with their bytes, to what their tenants have."""
+        found: dict[bytes | None, tuple[int, float]] = {}
+        tenant_of, nothing = self.folding.tenant_of, (0, 0.0)
+        for key, size in keys:
+            tenant = tenant_of(key, pattern)
+            number, sizes = found.get(tenant, nothing)
+            found[tenant] = (number + 1, sizes + size)
+        for tenant, (number, sizes) in found.items():
+            if tenant is not None:
+                self.add_tenant(tenant, number, round(correct(number, sizes)))
+        if len(self.tenants) > 2 * TENANTS:
+            floor = sorted(memory_bytes for _, memory_bytes in self.tenants.values())[-TENANTS]
+            large = {tenant: has for tenant, has in self.tenants.items() if has[1] > floor}
+            level = sorted(tenant for tenant, has in self.tenants.items() if has[1] == floor)
+            self.tenants = large | {tenant: self.tenants[tenant] for tenant in level[: TENANTS - len(large)]}
+
     def add_tenant(self, tenant: bytes, keys: int, memory_bytes: int) -> None:
         """Add to what a tenant has."""
         known_keys, known_bytes = self.tenants.get(tenant, (0, 0))
         self.tenants[tenant] = (known_keys + keys, known_bytes + memory_bytes)
-        if len(self.tenants) > 2 * TENANTS:
-            largest = heapq.nlargest(TENANTS, self.tenants.items(), key=lambda item: (item[1][1], item[0]))
-            self.tenants = dict(largest)
 
     def add_own(self, node: str, hits: int, misses: int) -> None:
         """Note what we caused."""

@@ -20,17 +20,18 @@ class Sums:
         "seconds",
         "size",
         "staying",
-        "tenants",
+        "tenanted",
         "without_ttl",
     )
 
-    def __init__(self, *, tenants: bool) -> None:
+    def __init__(self, *, tenanted: bool) -> None:
         self.no_ttl = self.gone = 0
         self.expiries: list[int] = []
         self.size = self.staying = 0.0
         self.largest: list[tuple[float, bytes]] = []
         self.floor = -1.0
-        self.tenants = tenants
+        self.tenanted: list[tuple[bytes, float]] | None = [] if tenanted else None
+        """Keys with their bytes, where the names tell a tenant."""
         self.seconds: list[int] = []
         """Those since 1970 in which the keys expire."""
         self.without_ttl: list[bytes] = []

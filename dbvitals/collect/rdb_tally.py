@@ -1,8 +1,10 @@
 """Adds the keys of a dump up by pattern."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from operator import floordiv
 
 from dbvitals.analyse.key_tally import STAYING
 from dbvitals.collect.keyspace_harvest import Harvest
@@ -32,23 +34,23 @@ class Reading:
         self._database = 0
         self._calibration = calibration
         self._now_ms = now_ms
+        self._heads, self._separator = harvest.folding.heads()
         self._sums: dict[tuple[str, str, int], Sums] = {}
-        families = harvest.folding.families
-        self._with_tenants = {family.pattern for family in families if family.tenant_part is not None}
+        self._by_head: dict[tuple[bytes, str, int], Sums] = {}
 
     def take(self, records: Iterable[Record], progress: Callable[[int], None]) -> None:
         """Add up all keys, and tell from time to time at which byte of the dump that is."""
         # Every line here is run for each key: a call to another function of ours would cost a tenth of the time.
-        pattern_of, heads, separator = self.harvest.folding.pattern_of, *self.harvest.folding.heads()
-        known, now_ms, left = self._sums, self._now_ms, 0
+        separator = self._separator
+        by_head, now_ms, left, current = self._by_head, self._now_ms, 0, -1
         for database, key, expiry, size, encoding, kind, place in records:
-            if not left or database != self._database:
+            if not left or database != current:
                 self.settle()
                 progress(place)
-                self._database, left = database, SETTLE_EVERY
+                self._database = current = database
+                left = SETTLE_EVERY
             left -= 1
-            pattern = heads.get(key[: key.find(separator) + 1]) or pattern_of(key)
-            sums = known.get((pattern, encoding, kind)) or self._new(pattern, encoding, kind)
+            sums = by_head.get((key[: key.find(separator) + 1], encoding, kind)) or self._sums_of(key, encoding, kind)
             if expiry is None:
                 if sums.no_ttl < STAYING:
                     sums.without_ttl.append(key)
@@ -62,8 +64,8 @@ class Reading:
             sums.size += size
             if size > sums.floor:
                 sums.add_large(size, key)
-            if sums.tenants:
-                self._add_tenant(key, encoding, size)
+            if sums.tenanted is not None:
+                sums.tenanted.append((key, size))
         self.settle()
 
     def settle(self) -> None:
@@ -78,16 +80,18 @@ class Reading:
             if self.db in (None, self._database):
                 self._settle(pattern, encoding, sums, expiring_fields=expiring_fields)
         self._sums.clear()
+        self._by_head.clear()
 
-    def _new(self, pattern: str, encoding: str, kind: int) -> Sums:
-        tenants = self.harvest.folding.family_of(pattern) in self._with_tenants
-        sums = self._sums[(pattern, encoding, kind)] = Sums(tenants=tenants)
+    def _sums_of(self, key: bytes, encoding: str, kind: int) -> Sums:
+        head = key[: key.find(self._separator) + 1]
+        pattern = self._heads.get(head) or self.harvest.folding.pattern_of(key)
+        sums = self._sums.get((pattern, encoding, kind))
+        if sums is None:
+            tenanted = self.harvest.folding.tells_tenants(pattern)
+            sums = self._sums[pattern, encoding, kind] = Sums(tenanted=tenanted)
+        if head in self._heads:
+            self._by_head[head, encoding, kind] = sums
         return sums
-
-    def _add_tenant(self, key: bytes, encoding: str, size: float) -> None:
-        tenant = self.harvest.folding.tenant_of(key)
-        if tenant is not None:
-            self.harvest.add_tenant(tenant, 1, round(self._calibration.correct(encoding, 1, size)))
 
     def _settle(self, pattern: str, encoding: str, sums: Sums, *, expiring_fields: bool) -> None:
         tally = self.harvest.tally.of(pattern)
@@ -106,10 +110,12 @@ class Reading:
         tally.types_known += keys
         tally.types[kind] += keys
         tally.encodings[encoding] += keys
-        tally.add_seconds(Counter(expiry // 1000 for expiry in sums.expiries))
         for key in sums.without_ttl:
             tally.add_staying(self.harvest.name_of(key))
         tally.add_expiries(sums.expiries, self._now_ms)
+        tally.add_seconds(map(floordiv, sums.expiries, repeat(1000)))
+        if sums.tenanted:
+            self.harvest.add_tenants(pattern, sums.tenanted, partial(self._calibration.correct, encoding))
         for size, key in sums.largest:
             text = self.harvest.name_of(key)
             tally.add_sample(text)

@@ -29,7 +29,7 @@ DOUBLE = 8
 PLAIN_NODE = 1
 LONGEST_SCORE = 253
 """The byte before a score that is text gives its length up to this; above are NaN and the infinities."""
-INTEGER_DIGITS = range(12, 21)
+SHORTEST_NUMBER, LONGEST_NUMBER = 12, 20
 NUMBER = re.compile(rb"-?[1-9][0-9]+")
 NEVER = b"\xff" * 8
 """The moment of expiry, -1, of a field that does not expire."""
@@ -46,7 +46,7 @@ def string_length(dump: mmap, place: int) -> tuple[int, int]:
     first = dump[place]
     if first < SIX_BITS:
         end = place + 1 + first
-        if first in INTEGER_DIGITS and NUMBER.fullmatch(dump, place + 1, end):
+        if SHORTEST_NUMBER <= first <= LONGEST_NUMBER and NUMBER.fullmatch(dump, place + 1, end):
             return INTEGER, end  # a number of 64 bits is written as text
         return first, end
     if first < FOURTEEN_BITS:

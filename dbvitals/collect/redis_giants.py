@@ -50,7 +50,7 @@ def _measure(wire: Wire, giant: Giant, harvest: Harvest, pacer: Pacer) -> None:
     tally.memory_bytes += more
     if giant.stays:
         tally.no_ttl_bytes += more
-    if (tenant := harvest.folding.tenant_of(giant.key)) is not None:
+    if (tenant := harvest.folding.tenant_of(giant.key, giant.pattern)) is not None:
         harvest.add_tenant(tenant, 0, more)
     tally.largest = [key for key in tally.largest if (key.key, key.memory_bytes) != (name, giant.memory_bytes)]
     tally.add_large(

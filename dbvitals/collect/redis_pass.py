@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import hiredis
 
-from dbvitals.collect.keyspace_gathering import NOT_ASKED, TYPE_STRIDE, Gathering
+from dbvitals.collect.keyspace_gathering import NOT_ASKED, Gathering
 from dbvitals.collect.keyspace_harvest import Harvest
 from dbvitals.collect.redis_pace import Pacer
 from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, is_denial
@@ -140,7 +140,7 @@ class ScriptPass:
             int("MEMORY USAGE" not in denied),
             int("OBJECT ENCODING" not in denied),
             int(self._ask_fields and not {"HRANDFIELD", "HPTTL"} & denied),
-            TYPE_STRIDE if "TYPE" not in denied else 0,
+            gathering.type_stride if "TYPE" not in denied else 0,
         )
 
     def _take(self, slice_: _Slice, gathering: Gathering) -> None:

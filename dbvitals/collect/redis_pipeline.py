@@ -8,7 +8,7 @@ from random import Random
 import hiredis
 
 from dbvitals.analyse.key_tally import GONE, NO_TTL
-from dbvitals.collect.keyspace_gathering import FIELDS, NOT_ASKED, TYPE_STRIDE, Gathering
+from dbvitals.collect.keyspace_gathering import FIELDS, NOT_ASKED, Gathering
 from dbvitals.collect.keyspace_harvest import Harvest
 from dbvitals.collect.redis_pace import Pacer
 from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, pack
@@ -107,7 +107,7 @@ class PipelinePass:
     ) -> tuple[bytes, list[bytes]] | None:
         """Ask for keys, and for the next page in the same write, so that no time goes by between the two."""
         denied = gathering.denied
-        typed = range(0, len(keys) if "TYPE" not in denied else 0, TYPE_STRIDE)
+        typed = range(0, len(keys) if "TYPE" not in denied else 0, gathering.type_stride)
         names = [b"$%d\r\n%b\r\n" % (len(key), key) for key in keys]
         groups = [
             [_PTTL + name for name in names] if "PTTL" not in denied else [],

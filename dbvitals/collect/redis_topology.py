@@ -72,6 +72,11 @@ def group_of(target: RedisTarget, connect: Connect, *, master: str | None = None
         mode = info.get("redis_mode") or info.get("server_mode")
         if target.db and mode != "sentinel":
             wire.select(target.db)
+        if master is not None and mode != "sentinel":
+            raise UsageError(
+                f"{wire.name} is no sentinel, and --master names one of the primaries that a sentinel watches",
+                mend="leave it out, or give the address of a sentinel (usually port 26379)",
+            )
         match mode:
             case "sentinel":
                 yield _without_touch(_behind_sentinel(wire, target, opened, master))
@@ -176,7 +181,8 @@ def _behind_sentinel(wire: Wire, target: RedisTarget, opened: Connect, master: s
         )
     name = master or next(iter(known))
     if name not in known:
-        raise UsageError(f"the sentinel {wire.name} knows no {name}", mend=f"it knows {', '.join(sorted(known))}")
+        knows = ", ".join(sorted(known)) or "none at all"
+        raise UsageError(f"the sentinel {wire.name} knows no primary {name}", mend=f"it knows {knows}")
     primary = opened(target.at(known[name]["ip"], int(known[name]["port"])))
     group = Group(primaries=[primary], readers=[primary], mode="sentinel", opened=opened)
     replicas = _maps(wire.call("SENTINEL", "REPLICAS", name))

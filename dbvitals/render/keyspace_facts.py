@@ -78,7 +78,7 @@ def _hit_ratio(summary: CacheSummary) -> str:
 
 def _gone(summary: CacheSummary) -> str:
     """Evictions and expiries; without counters that can be compared nobody knows, which is not none."""
-    if summary.window.unusable and summary.window.seconds is None:
+    if summary.evicted_keys is None or summary.expired_keys is None:
         return f"not known {since(summary.window.source, None)}"
     return f"{plural(summary.evicted_keys, 'key')} evicted, {summary.expired_keys:,} expired"
 

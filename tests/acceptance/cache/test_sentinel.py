@@ -57,6 +57,12 @@ def test_a_name_that_it_does_not_know(behind: Run, name: str) -> None:
     assert line.endswith("hotel, motel")
 
 
+def test_a_server_that_is_no_sentinel_has_no_names(tmp_path: Path, hotel: RedisServer) -> None:
+    line = the_line(start(["-m", "dbvitals", "cache", "--master", "hotel"], tmp_path, environment(hotel)), 2)
+    assert "is no sentinel" in line
+    assert not (tmp_path / HERE).exists()
+
+
 def test_a_name_that_is_empty_is_no_name(behind: Run) -> None:
     """As it is where a variable of a script is not set."""
     assert the_line(behind("--master", ""), 2) == "--master is empty: give it the name that the Sentinel knows"

@@ -123,7 +123,9 @@ def test_what_is_not_known_is_no_zero() -> None:
 @pytest.mark.parametrize("now", [{"run_id": "b"}, {"hits": 0}], ids=["started anew", "reset"])
 def test_evictions_since_a_snapshot_that_cannot_be_compared_are_not_known(now: dict[str, Any]) -> None:
     earlier = snapshot(after=(counters(hits=500, evicted_keys=9),))
-    text = drawn(report(snapshot(before=(counters(**{"hits": 600, "evicted_keys": 9} | now),)), earlier=earlier))
+    made = report(snapshot(before=(counters(**{"hits": 600, "evicted_keys": 9} | now),)), earlier=earlier)
+    text = drawn(made)
+    assert (made.summary.evicted_keys, made.summary.expired_keys) == (None, None)
     assert "Hit ratio  not known since the saved snapshot" in text
     assert "Gone       not known since the saved snapshot" in text
     assert "evicted," not in text

@@ -6,6 +6,7 @@ import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.expectations import FAMILIES
 from dbvitals.analyse.key_patterns import Folding
@@ -125,19 +126,36 @@ def test_a_batch_gives_what_its_keys_give_one_by_one(batch: list[tuple[bytes, in
     assert sum(stats.count for stats in by_pattern.values()) == len(keys) == short.seen
 
 
-def test_what_is_settled_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [b"lock:%d" % number for number in range(500)]
-    ttls, sizes = [number - 1 for number in range(500)], [48 + number for number in range(500)]
-    _, at_once, _ = gathered(keys, ttls, sizes)
-    monkeypatch.setattr(keyspace_gathering, "SETTLE_EVERY", 7)
+@pytest.mark.parametrize(("settle_every", "turn_keys"), [(7, 500), (50_000, 5)])
+def test_what_is_handed_over_in_parts_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, settle_every: int, turn_keys: int
+) -> None:
+    keys = [name % number for number in range(500) for name in (b"lock:%d", b"session:%d:x")]
+    ttls, sizes = [number - 1 for number in range(1_000)], [48 + number for number in range(1_000)]
+    whole, at_once, _ = gathered(keys, ttls, sizes)
+    monkeypatch.setattr(keyspace_gathering, "SETTLE_EVERY", settle_every)
+    monkeypatch.setattr(keyspace_gathering, "TURN_KEYS", turn_keys)
     harvest = Harvest(Folding(FAMILIES), show_keys=False)
     with Gathering(harvest, NODE, 0) as gathering:
-        for start in range(0, 500, 50):
+        for start in range(0, 1_000, 50):
             gathering.add(keys[start : start + 50], ttls[start : start + 50], sizes[start : start + 50], NOW_MS)
-    (locks,) = harvest.tally.freeze()
-    assert (locks.ttl_buckets, locks.largest) == (at_once["lock:*"].ttl_buckets, at_once["lock:*"].largest)
-    assert (locks.count, locks.no_ttl, locks.memory_bytes, locks.no_ttl_bytes) == (500, 1, sum(sizes), 48)
+    parts = {stats.pattern: stats for stats in harvest.tally.freeze()}
+    assert [replace(one, samples=()) for one in parts.values()] == [
+        replace(one, samples=()) for one in at_once.values()
+    ]
+    assert (harvest.tenants, len(harvest.tenants)) == (whole.tenants, 500)
+    locks = parts["lock:*"]
+    assert (locks.count, locks.no_ttl, locks.memory_bytes, locks.no_ttl_bytes) == (500, 1, sum(sizes[::2]), 48)
     assert (locks.staying, locks.ttl_peaks) == (("lock:0",), {1_700_000_000: 499})
+
+
+def test_of_many_keys_fewer_are_asked_for_their_type() -> None:
+    with Gathering(Harvest(Folding(FAMILIES), show_keys=False), NODE, 0) as gathering:
+        strides = []
+        for _ in range(3):
+            strides.append(gathering.type_stride)
+            gathering.add([b"lock:1"] * 50_000, [1] * 50_000, [72] * 50_000, NOW_MS)
+    assert strides == [8, 8, 32]
 
 
 def test_types_and_their_hits_are_counted_and_what_is_denied_is_left_out() -> None:

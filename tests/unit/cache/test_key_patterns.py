@@ -62,6 +62,19 @@ def test_the_longest_declared_prefix_wins() -> None:
     assert [folding.pattern_of(key) for key in (b"pms:cache:1", b"pms:1", b"pm7")] == ["pms:cache:*", "pms:*", "pm*"]
 
 
+@given(st.lists(st.from_regex(rb"[0-9a-fA-Z:{} @.+\-\xff]{0,12}", fullmatch=True), max_size=4))
+def test_names_that_differ_in_digits_alone_have_one_pattern(parts: list[bytes]) -> None:
+    """Where a family has a digit, each name is folded with its own digits."""
+    name = b":".join(parts)
+    told_apart = Folding([*FAMILIES, KeyFamily(pattern="never-9:*", description="")])
+    assert FOLDING.pattern_of(name) == told_apart.pattern_of(name)
+
+
+def test_a_family_with_a_digit_is_told_from_others() -> None:
+    folding = Folding([KeyFamily(pattern="v2:*", description="")])
+    assert [folding.pattern_of(key) for key in (b"v3:1", b"v2:1", b"v3:1")] == ["v<n>:<n>", "v2:*", "v<n>:<n>"]
+
+
 @pytest.mark.parametrize("pattern", ["*", "session", "a*b*", "a[b]*", "a?*", "a\\*"])
 def test_a_family_is_a_literal_beginning(pattern: str) -> None:
     with pytest.raises(ValueError, match="no family of keys"):
@@ -79,7 +92,7 @@ def test_which_expectation_holds_for_a_pattern() -> None:
     [(b"session:7:x", b"7"), (b"eu:session:{9}:x", b"9"), (b"{session:8}", b"8"), (b"session:", None)],
 )
 def test_the_tenant_in_a_name(key: bytes, tenant: bytes | None) -> None:
-    assert FOLDING.tenant_of(key) == tenant
+    assert FOLDING.tenant_of(key, FOLDING.pattern_of(key)) == tenant
 
 
 @pytest.mark.parametrize(
@@ -94,7 +107,7 @@ def test_the_tenant_in_a_name(key: bytes, tenant: bytes | None) -> None:
     ],
 )
 def test_nothing_else_that_the_service_writes_is_taken_for_a_tenant(key: bytes) -> None:
-    assert FOLDING.tenant_of(key) is None
+    assert FOLDING.tenant_of(key, FOLDING.pattern_of(key)) is None
 
 
 @pytest.mark.parametrize(

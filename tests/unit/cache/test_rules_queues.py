@@ -118,4 +118,4 @@ def test_three_sessions_of_two_hotels_are_nobodys_fault_red012() -> None:
     ],
 )
 def test_behind_other_parts_the_last_of_these_is_the_tenant_trap_18(key: bytes, tenant: bytes | None) -> None:
-    assert Folding(FAMILIES).tenant_of(key) == tenant
+    assert Folding(FAMILIES).tenant_of(key, Folding(FAMILIES).pattern_of(key)) == tenant
