@@ -1,8 +1,6 @@
 """What the hotel declares to dbvitals (see `[tool.dbvitals]`): its models' tables and indexes, its families of keys."""
 
-from app.db.ddl import functions
-from app.db.tables import metadata
-from dbvitals.expect import KeyFamily, from_metadata
+from dbvitals.expect import Expectations, KeyFamily, statements_of
 
 FAMILIES = (
     KeyFamily(
@@ -62,4 +60,12 @@ Only conversations have a tenant in their names. Locks have one or the name of w
 guest's address, rates and availability the code of a hotel in its PMS, which is a setting and no tenant's alone.
 """
 
-expectations = from_metadata(metadata, before=functions(), families=FAMILIES)
+
+def _tables() -> tuple[str, ...]:
+    from app.db.ddl import functions
+    from app.db.tables import metadata
+
+    return statements_of(metadata, before=functions())
+
+
+expectations = Expectations(lazy_ddl=_tables, families=FAMILIES)

@@ -1,7 +1,8 @@
 """What should be: the declarations that a project hands over, so that what is can be compared with them."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ class KeyFamily:
 class Expectations:
     """The declared tables and indexes, as the DDL that makes them in an empty database, and families of Redis keys.
 
-    `schema` is the schema that the statements create their unqualified names in.
+    `schema` is the schema that the statements create their unqualified names in. `lazy_ddl` gives further statements
+    when tables are asked for: what only they need is not imported for a report on Redis.
     """
 
-    ddl: tuple[str, ...]
+    ddl: tuple[str, ...] = ()
     schema: str = "public"
     families: tuple[KeyFamily, ...] = ()
+    lazy_ddl: Callable[[], tuple[str, ...]] | None = None
+
+    def complete(self) -> "Expectations":
+        """Have all statements in `ddl`."""
+        return replace(self, ddl=(*self.ddl, *self.lazy_ddl()), lazy_ddl=None) if self.lazy_ddl else self
 
     @property
     def digest(self) -> str:
@@ -58,14 +65,8 @@ class Expectations:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def from_metadata(
-    metadata: "MetaData",
-    *,
-    before: tuple[str, ...] = (),
-    schema: str = "public",
-    families: tuple[KeyFamily, ...] = (),
-) -> Expectations:
-    """Expectations from SQLAlchemy models; `before` are statements that must run first (extensions, functions)."""
+def statements_of(metadata: "MetaData", *, before: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The DDL of SQLAlchemy models; `before` are statements that must run first (extensions, functions)."""
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -77,4 +78,4 @@ def from_metadata(
             str(CreateIndex(index).compile(dialect=dialect)).strip()
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         )
-    return Expectations(ddl=tuple(statements), schema=schema, families=families)
+    return tuple(statements)

@@ -174,11 +174,10 @@ def _report(call: Call, options: CacheOptions) -> "CacheReport":
     from dbvitals.cli.cache_additions import may_listen
     from dbvitals.cli.cache_own_reads import known_counters
     from dbvitals.cli.cache_sources import seen_keyspace
-    from dbvitals.cli.declarations import load_expectations
+    from dbvitals.cli.declarations import load_families
 
     started = time.monotonic()
-    declared = load_expectations(call.config)
-    families = declared.families if declared else ()
+    families = load_families(call.config)
     folding = Folding(families, separators_of(call))
     earlier = _earlier(options.since) if options.since else None
     may_change = may_listen(options)

@@ -1,12 +1,14 @@
 """What the project declares: loaded from where the config file points to."""
 
+import contextlib
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from dbvitals.cli.config_file import Config
 from dbvitals.errors import UsageError
-from dbvitals.expect import Expectations
+from dbvitals.expect import Expectations, KeyFamily
 
 
 def load_expectations(config: Config) -> Expectations | None:
@@ -14,34 +16,53 @@ def load_expectations(config: Config) -> Expectations | None:
 
     Raises UsageError when both sources are named, or when the one that is cannot be had.
     """
+    _check_one_source(config)
+    if config.expectations:
+        found = _from_python(config.expectations)
+        with _one_line(config.expectations):
+            found = found.complete()
+        return found if found.ddl else None
+    return _from_sql(Path(config.expected_sql)) if config.expected_sql else None
+
+
+def load_families(config: Config) -> tuple[KeyFamily, ...]:
+    """Load the declared families of keys. Raises UsageError when what the config names cannot be had."""
+    _check_one_source(config)
+    return _from_python(config.expectations).families if config.expectations else ()
+
+
+def _check_one_source(config: Config) -> None:
     if config.expectations and config.expected_sql:
         raise UsageError("the config file names expectations and expected_sql", mend="keep one of the two")
-    if config.expectations:
-        return _from_python(config.expectations)
-    if config.expected_sql:
-        return _from_sql(Path(config.expected_sql))
-    return None
 
 
 def _from_python(place: str) -> Expectations:
     module_name, separator, attribute = place.partition(":")
     if not (module_name and separator and attribute):
         raise UsageError(f"expectations = {place!r} is no place", mend="write module:attribute")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
+    with _one_line(place):
         found = getattr(importlib.import_module(module_name), attribute)
+    if not isinstance(found, Expectations):
+        kind = type(found).__name__
+        raise UsageError(f"{place} is a {kind}", mend="it has to be a dbvitals.expect.Expectations")
+    return found
+
+
+@contextlib.contextmanager
+def _one_line(place: str) -> Iterator[None]:
+    """Run what the project wrote, from its folder; whatever it raises becomes a UsageError."""
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        yield
     except Exception as error:  # somebody else's module is run here, and may raise anything
-        detail = f"{type(error).__name__}: {error}"
+        detail = " ".join(f"{type(error).__name__}: {error}".split())
         raise UsageError(
             f"expectations = {place!r} cannot be imported: {detail}",
             mend="check the name, and run from the project's folder in its environment",
         ) from error
     finally:
-        sys.path.remove(str(Path.cwd()))
-    if not isinstance(found, Expectations):
-        kind = type(found).__name__
-        raise UsageError(f"{place} is a {kind}", mend="it has to be a dbvitals.expect.Expectations")
-    return found
+        sys.path.remove(folder)
 
 
 def _from_sql(path: Path) -> Expectations:

@@ -92,6 +92,7 @@ def test_evictions_are_said_trap_24_26() -> None:
             client.set(f"session:{number}", "x" * 100_000, ex=900)
         report = report_of(see(target_of(server)))
     (evicted,) = (finding for finding in report.findings if finding.rule == "RED003")
+    assert report.summary.evicted_keys is not None
     assert report.summary.evicted_keys > 50
     assert f"{report.summary.evicted_keys:,} keys evicted" in evicted.message
     assert evicted.severity == "high"

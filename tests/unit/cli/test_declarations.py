@@ -4,13 +4,26 @@ from pathlib import Path
 import pytest
 
 from dbvitals.cli.config_file import Config
-from dbvitals.cli.declarations import load_expectations
+from dbvitals.cli.declarations import load_expectations, load_families
 from dbvitals.errors import UsageError
 
 MODULE = """
-from dbvitals.expect import Expectations
+from dbvitals.expect import Expectations, KeyFamily
 expectations = Expectations(ddl=("CREATE TABLE t ()",))
 other = 1
+families = Expectations(families=(KeyFamily(pattern="room:*", description="rooms"),))
+
+
+def models():
+    return ("CREATE TABLE a ()", "CREATE TABLE b ()")
+
+
+def broken():
+    import absent_there
+
+
+later = Expectations(lazy_ddl=models, families=families.families)
+never = Expectations(lazy_ddl=broken, families=families.families)
 """
 
 
@@ -38,6 +51,21 @@ def test_a_module_of_the_working_folder_is_found_and_the_path_left_as_it_was() -
     assert sys.path == before
 
 
+def test_tables_are_declared_when_they_are_asked_for() -> None:
+    found = load_expectations(Config(expectations="declared_here:later"))
+    assert found is not None
+    assert (found.ddl, found.lazy_ddl) == (("CREATE TABLE a ()", "CREATE TABLE b ()"), None)
+
+
+@pytest.mark.parametrize("name", ["families", "later", "never"])
+def test_families_are_had_without_the_tables(name: str) -> None:
+    assert [family.pattern for family in load_families(Config(expectations=f"declared_here:{name}"))] == ["room:*"]
+
+
+def test_families_alone_declare_no_tables() -> None:
+    assert load_expectations(Config(expectations="declared_here:families")) is None
+
+
 def test_a_file_of_ddl_is_read(folder: Path) -> None:
     (folder / "schema.sql").write_text("CREATE TABLE habitación ();")
     found = load_expectations(Config(expected_sql="schema.sql"))
@@ -54,6 +82,7 @@ def test_a_file_of_ddl_is_read(folder: Path) -> None:
             "cannot be imported: ModuleNotFoundError: No module named 'absent_here'",
         ),
         (Config(expectations="declared_here:x"), "cannot be imported: AttributeError: "),
+        (Config(expectations="declared_here:never"), "cannot be imported: ModuleNotFoundError: No module named"),
         (Config(expectations="raises_here:x"), "cannot be imported: ZeroDivisionError: "),
         (Config(expectations="declared_here:other"), "declared_here:other is a int: it has to be a dbvitals.expect."),
         (Config(expected_sql="absent.sql"), "expected_sql = 'absent.sql' cannot be read: No such file or directory"),
