@@ -5,6 +5,8 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import repeat
+from operator import floordiv
 
 from dbvitals.analyse.key_condense import CROWDED, Condensed, condense, without_identities
 from dbvitals.analyse.key_patterns import Folding
@@ -122,8 +124,12 @@ class PatternTally:
             self.buckets[bucket] += after - first
             first = after
 
-    def add_seconds(self, seconds: Iterable[int] | Mapping[int, int]) -> None:
-        """Add the seconds (since 1970) in which keys expire, of each key or with their number; the fullest stay."""
+    def add_moments(self, moments: Iterable[int]) -> None:
+        """Count the keys that expire in each second, by the milliseconds since 1970 at which they do."""
+        self._add_seconds(map(floordiv, moments, repeat(1000)))
+
+    def _add_seconds(self, seconds: Iterable[int] | Mapping[int, int]) -> None:
+        """Add seconds, of each key or with the number of keys; of very many, the fullest stay."""
         self.peaks.update(seconds)
         if len(self.peaks) > 2 * PEAKS_KEPT:
             self.peaks = Counter(_fullest(self.peaks, PEAKS_KEPT))
@@ -206,7 +212,7 @@ class PatternTally:
             self.add_sample(name)
         for name in other.staying:
             self.add_staying(name)
-        self.add_seconds(other.ttl_peaks)
+        self._add_seconds(other.ttl_peaks)
 
 
 class KeyspaceTally:

@@ -127,7 +127,7 @@ class Gathering:
                 sums.staying += size
             else:
                 sums.expiries.append(ttl)
-                sums.seconds.append((now_ms + ttl) // 1000)
+                sums.moments.append(now_ms + ttl)
             sums.size += size
             if size > sums.floor:
                 sums.add_large(size, key)
@@ -187,7 +187,7 @@ class Gathering:
                 sums.staying += memory_bytes
             else:
                 sums.expiries.append(ttl)
-                sums.seconds.append((self._now_ms + ttl) // 1000)
+                sums.moments.append(self._now_ms + ttl)
         if memory_bytes > sums.floor:
             sums.add_large(memory_bytes, key)
         if sums.tenanted is not None:
@@ -259,7 +259,7 @@ class Gathering:
             tally.expiring_fields += sums.expiring_fields
             for (kind, encoding), number in sums.kinds.items():
                 tally.add_types(kind, encoding, number)
-            tally.add_seconds(sums.seconds)
+            tally.add_moments(sums.moments)
             for key in sums.without_ttl:
                 tally.add_staying(self._harvest.name_of(key))
             for size, key in sorted(sums.largest, reverse=True):

@@ -16,8 +16,8 @@ class Sums:
         "floor",
         "gone",
         "largest",
+        "moments",
         "no_ttl",
-        "seconds",
         "size",
         "staying",
         "tenanted",
@@ -32,8 +32,8 @@ class Sums:
         self.floor = -1.0
         self.tenanted: list[tuple[bytes, float]] | None = [] if tenanted else None
         """Keys with their bytes, where the names tell a tenant."""
-        self.seconds: list[int] = []
-        """Those since 1970 in which the keys expire."""
+        self.moments: list[int] = []
+        """Milliseconds since 1970 at which the keys expire, where `expiries` are times to live."""
         self.without_ttl: list[bytes] = []
         """Names of a few that do not."""
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
-from operator import floordiv
 
 from dbvitals.analyse.key_tally import STAYING
 from dbvitals.collect.keyspace_harvest import Harvest
@@ -113,7 +111,7 @@ class Reading:
         for key in sums.without_ttl:
             tally.add_staying(self.harvest.name_of(key))
         tally.add_expiries(sums.expiries, self._now_ms)
-        tally.add_seconds(map(floordiv, sums.expiries, repeat(1000)))
+        tally.add_moments(sums.expiries)
         if sums.tenanted:
             self.harvest.add_tenants(pattern, sums.tenanted, partial(self._calibration.correct, encoding))
         for size, key in sums.largest:

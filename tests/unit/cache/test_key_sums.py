@@ -111,7 +111,8 @@ def test_the_number_of_patterns_stays_bounded_while_keys_come(monkeypatch: pytes
 def test_of_very_many_seconds_the_fullest_are_kept() -> None:
     tally = PatternTally()
     for batch in range(10):
-        tally.add_seconds(dict.fromkeys(range(batch * 1_000, batch * 1_000 + 1_000), 1) | {77_777: 3})
+        seconds = [*range(batch * 1_000, batch * 1_000 + 1_000), 77_777, 77_777, 77_777]
+        tally.add_moments([second * 1_000 + 999 for second in seconds])
     assert len(tally.peaks) <= 2 * key_tally.PEAKS_KEPT
     peaks = tally.freeze("a", None).ttl_peaks
     assert (len(peaks), peaks[77_777]) == (key_tally.PEAKS, 30)
