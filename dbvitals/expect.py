@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -54,14 +54,15 @@ class Expectations:
     families: tuple[KeyFamily, ...] = ()
     lazy_ddl: Callable[[], tuple[str, ...]] | None = None
 
-    def complete(self) -> "Expectations":
-        """Have all statements in `ddl`."""
-        return replace(self, ddl=(*self.ddl, *self.lazy_ddl()), lazy_ddl=None) if self.lazy_ddl else self
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """All of the DDL."""
+        return (*self.ddl, *(self.lazy_ddl() if self.lazy_ddl else ()))
 
     @property
     def digest(self) -> str:
         """SHA-256 of the declarations: the key under which their snapshot is kept."""
-        text = "\x00".join((self.schema, *self.ddl))
+        text = "\x00".join((self.schema, *self.statements))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

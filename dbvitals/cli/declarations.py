@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dbvitals.cli.config_file import Config
@@ -20,7 +21,7 @@ def load_expectations(config: Config) -> Expectations | None:
     if config.expectations:
         found = _from_python(config.expectations)
         with _one_line(config.expectations):
-            found = found.complete()
+            found = replace(found, ddl=found.statements, lazy_ddl=None)
         return found if found.ddl else None
     return _from_sql(Path(config.expected_sql)) if config.expected_sql else None
 

@@ -176,7 +176,7 @@ def _create(connection: psycopg.Connection, expectations: Expectations) -> None:
     name = sql.Identifier(expectations.schema)
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
     connection.execute(sql.SQL("SET search_path = {}").format(name))
-    for statement in expectations.ddl:
+    for statement in expectations.statements:
         try:
             connection.execute(statement)
         except psycopg.Error as error:

@@ -36,7 +36,7 @@ def _indexes(
     expectations: Expectations, tables: dict[tuple[str, str], TableInfo], actual: CatalogSnapshot
 ) -> Iterator[IndexInfo]:
     present = {(index.table_oid, index.name): index for index in actual.indexes}
-    for number, statement in enumerate(expectations.ddl):
+    for number, statement in enumerate(expectations.statements):
         match = _INDEX.fullmatch(statement.strip())
         if match is None:
             continue

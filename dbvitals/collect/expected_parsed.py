@@ -24,7 +24,7 @@ def expected_by_parse_tree(
         mend = f"{_MEND}, or install agente-hotelero[sql]"
         return declared_by_name(expectations, actual), (Skipped(part=_PART, why=weaker, mend=mend),)
     declared = DeclaredTables(expectations.schema, actual)
-    for text in expectations.ddl:
+    for text in expectations.statements:
         declared.read(text)
     weaker = (
         f"{why}: compared by the parse tree, which does not see a difference in casts, in constant dates, times or "

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from app.db.migrate import upgrade
-from app.expectations import expectations as lazy
+from app.expectations import expectations
 from dbvitals.collect.catalog import Scope
 from dbvitals.collect.expected import expected_snapshot, make_expected
 from dbvitals.collect.expected_parsed import expected_by_parse_tree
@@ -14,8 +14,6 @@ from dbvitals.sandbox import PostgresServer
 from dbvitals.snapshot import CatalogSnapshot
 from tests.conftest import MakeDatabase
 from tests.integration.drift.ground import analyse, collect, drift_findings
-
-expectations = lazy.complete()
 
 
 @pytest.fixture
