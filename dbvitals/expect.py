@@ -30,6 +30,10 @@ class KeyFamily:
     setting: str = ""
 
     def __post_init__(self) -> None:
+        if self.tenant_part is not None and self.tenant_part < 0:
+            raise ValueError(f"{self.pattern!r}: tenant_part {self.tenant_part} is no place; 0 is the prefix")
+        if self.ttl_min is not None and self.ttl_max is not None and self.ttl_min > self.ttl_max:
+            raise ValueError(f"{self.pattern!r}: ttl_min {self.ttl_min:g} is above ttl_max {self.ttl_max:g}")
         if not self.prefix or not self.pattern.endswith("*") or set(self.prefix) & set("*?[]\\"):
             raise ValueError(
                 f"{self.pattern!r} is no family of keys: write a literal beginning and one *, as session:*"

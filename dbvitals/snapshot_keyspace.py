@@ -153,7 +153,8 @@ class PatternStats(Struct, frozen=True, kw_only=True):
     `no_ttl` is exact over `ttl_known` keys. `ttl_buckets` counts times to live by logarithmic bucket
     (`key_tally.bucket_of`). `memory_bytes` is the sum over `memory_known` keys, `no_ttl_bytes` over those
     without TTL. `types` and `encodings` (`hash/listpack`) are over `types_known` keys, `expiring_fields` are those of
-    them that hold fields with a TTL.
+    them that hold fields with a TTL. Of the keys without TTL, `no_ttl_asked` were asked for theirs, and
+    `no_ttl_expiring` hold nothing else: they go away as well.
     `largest` begins with the largest key; further ones that are no giants may be missing. `staying` are names of keys
     without TTL. `ttl_peaks`: the seconds since 1970 in which the most keys expire, and how many at least.
     """
@@ -165,6 +166,8 @@ class PatternStats(Struct, frozen=True, kw_only=True):
     forbidden: int = 0
     ttl_known: int = 0
     no_ttl: int = 0
+    no_ttl_asked: int = 0
+    no_ttl_expiring: int = 0
     ttl_sum_ms: int = 0
     ttl_min_ms: int | None = None
     ttl_max_ms: int | None = None

@@ -235,7 +235,7 @@ def _stands_alone(prefix: str, prefixes: Iterable[str]) -> bool:
 
 
 HIDDEN = (b"<bytes>", b"<email>", b"<phone>", b"<long>")
-SHOWN_DIGITS = 6
+SHOWN_DIGITS = 4
 SHOWN_WORD = 12
 SHOWN_START = 4
 SHOWN_END = 4

@@ -78,7 +78,9 @@ class PatternTally:
         "memory_bytes",
         "memory_known",
         "no_ttl",
+        "no_ttl_asked",
         "no_ttl_bytes",
+        "no_ttl_expiring",
         "peaks",
         "samples",
         "staying",
@@ -93,6 +95,7 @@ class PatternTally:
     def __init__(self) -> None:
         self.count = self.gone = self.forbidden = 0
         self.ttl_known = self.no_ttl = self.ttl_sum = 0
+        self.no_ttl_asked = self.no_ttl_expiring = 0
         self.ttl_min: int | None = None
         self.ttl_max: int | None = None
         self.buckets: Counter[int] = Counter()
@@ -172,6 +175,8 @@ class PatternTally:
             forbidden=self.forbidden,
             ttl_known=self.ttl_known,
             no_ttl=self.no_ttl,
+            no_ttl_asked=self.no_ttl_asked,
+            no_ttl_expiring=self.no_ttl_expiring,
             ttl_sum_ms=self.ttl_sum,
             ttl_min_ms=self.ttl_min,
             ttl_max_ms=self.ttl_max,
@@ -196,6 +201,8 @@ class PatternTally:
         self.forbidden += other.forbidden
         self.ttl_known += other.ttl_known
         self.no_ttl += other.no_ttl
+        self.no_ttl_asked += other.no_ttl_asked
+        self.no_ttl_expiring += other.no_ttl_expiring
         self.ttl_sum += other.ttl_sum_ms
         self.ttl_min = _least(self.ttl_min, other.ttl_min_ms)
         self.ttl_max = _most(self.ttl_max, other.ttl_max_ms)

@@ -15,6 +15,7 @@ from dbvitals.analyse.keyspace_figures import (
     sizes_known,
     unaccounted_bytes,
     unseen_keys,
+    was_emptied,
 )
 from dbvitals.analyse.keyspace_findings import keyspace_findings
 from dbvitals.analyse.keyspace_recommend import recommend_cache
@@ -146,6 +147,10 @@ def _confidence(seen: Seen) -> str:
         return f"partial: {keys_in(forbidden)} may not be read by this login"
     if coverage.topology_changed:
         return "keys may have been seen twice or never, for slots moved or a node failed over meanwhile"
+    if was_emptied(seen):
+        return (
+            f"the database was emptied meanwhile: {keys_in(coverage.keys_before)} before, {coverage.keys_after:,} after"
+        )
     if coverage.mode == "rdb":
         return "every key of the dump, sizes by the lengths of their values"
     if unseen := unseen_keys(seen):

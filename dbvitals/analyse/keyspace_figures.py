@@ -1,6 +1,6 @@
 """Figures of a keyspace of which a part may not have been seen: what is not known is None, never 0."""
 
-from dbvitals.analyse.keyspace_rules_expired import expired_keys
+from dbvitals.analyse.keyspace_rules_expired import expired_keys, expired_meanwhile
 from dbvitals.analyse.keyspace_seen import Seen, distrust
 from dbvitals.snapshot_keyspace import DatabaseInfo, PatternStats
 
@@ -49,11 +49,22 @@ def unaccounted_bytes(seen: Seen) -> int | None:
 
 
 def is_whole(seen: Seen) -> bool:
-    """Whether nothing was left out: no key that the login may not read, no node, no rest of a pass that ended early."""
+    """Whether all was seen, and is there: no key that the login may not read left out, no node, no rest of a pass."""
     coverage = seen.snapshot.coverage
     return not (
-        coverage.ended != "complete" or coverage.topology_changed or coverage.nodes_missing or forbidden_keys(seen)
+        coverage.ended != "complete"
+        or coverage.topology_changed
+        or coverage.nodes_missing
+        or forbidden_keys(seen)
+        or was_emptied(seen)
     )
+
+
+def was_emptied(seen: Seen) -> bool:
+    """Whether most keys were deleted during the pass, as FLUSHDB does: what was seen is neither before nor after."""
+    coverage = seen.snapshot.coverage
+    deleted = coverage.keys_before - coverage.keys_after - expired_meanwhile(seen)
+    return coverage.mode == "full" and deleted > coverage.keys_before / 2
 
 
 def forbidden_keys(seen: Seen) -> int:

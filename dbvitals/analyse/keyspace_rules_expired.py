@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dbvitals.analyse.key_tally import bucket_of
 from dbvitals.analyse.keyspace_seen import Seen
 from dbvitals.analyse.keyspace_words import keys, server, setting
 from dbvitals.model import Action, Confidence, Evidence, Finding, Severity
@@ -15,14 +16,21 @@ def expired_keys(seen: Seen) -> int | None:
     """Keys that DBSIZE counts and SCAN does not give, for they have expired; None where not every key was asked for.
 
     On a replica they stay. A primary removes them as SCAN meets them, and counts each as expired; what clients deleted
-    meanwhile it does not.
+    meanwhile it does not. Others expire during the pass before it comes to them: where as many expire all the time,
+    half as many as were seen with no longer to live than the pass took; all of these are taken off.
     """
     coverage = seen.snapshot.coverage
     if coverage.mode != "full" or coverage.ended != "complete" or coverage.topology_changed:
         return None
     staying = min(coverage.keys_before, coverage.keys_after) - coverage.keys_seen
-    removed = min(coverage.keys_before - coverage.keys_seen, _expired_meanwhile(seen))
+    removed = min(coverage.keys_before - coverage.keys_seen, expired_meanwhile(seen) - _short_lived(seen))
     return max(0, staying, removed)
+
+
+def _short_lived(seen: Seen) -> int:
+    """Keys that were seen with no longer to live than the pass took."""
+    longest = bucket_of(round(1000 * seen.snapshot.coverage.seconds))
+    return sum(number for stats in seen.patterns for bucket, number in stats.ttl_buckets.items() if bucket <= longest)
 
 
 def expired_findings(seen: Seen) -> Iterator[Finding]:
@@ -35,8 +43,8 @@ def expired_findings(seen: Seen) -> Iterator[Finding]:
         yield from _estimated(seen, node)
 
 
-def _expired_meanwhile(seen: Seen) -> int:
-    """By the counters of the nodes that did not start anew."""
+def expired_meanwhile(seen: Seen) -> int:
+    """Keys that expired during the pass, by the counters of the nodes that did not start anew."""
     before = {(one.node, one.run_id): one.expired_keys for one in seen.snapshot.before}
     after = {(one.node, one.run_id): one.expired_keys for one in seen.snapshot.after}
     return sum(max(0, number - before.get(node, number)) for node, number in after.items())

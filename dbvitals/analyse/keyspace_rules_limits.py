@@ -151,8 +151,15 @@ def _never_expires(node: NodeInfo) -> bool:
 
 
 def _staying(seen: Seen, node: NodeInfo) -> tuple[float, str]:
-    """Percent without TTL, and of what: of the keys, by the server's own counts, where times or sizes are denied."""
-    if any(stats.ttl_known for stats in seen.patterns) and any(stats.memory_known for stats in seen.patterns):
+    """Percent without TTL, and of what: of the keys, by the server's own counts, where not all was to be seen.
+
+    Limit and policy are those of all databases.
+    """
+    if (
+        not keys_elsewhere(seen)
+        and any(stats.ttl_known for stats in seen.patterns)
+        and any(stats.memory_known for stats in seen.patterns)
+    ):
         staying = sum(stats.no_ttl_bytes for stats in seen.patterns) * seen.scale
         return seen.share(staying), "memory is keys without TTL"
     keys, expires = (sum(getattr(base, name) for base in node.databases) for name in ("keys", "expires"))

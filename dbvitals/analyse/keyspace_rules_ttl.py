@@ -14,6 +14,7 @@ from dbvitals.analyse.keyspace_words import (
     keys_of,
     queue_of,
     setting,
+    staying_for_sure,
     without_ttl,
 )
 from dbvitals.analyse.ttl_suggestion import suggest_ttl
@@ -70,6 +71,7 @@ def _no_ttl(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Find
         yield Finding(
             rule="RED006",
             severity=Severity.CRITICAL,
+            confidence=_surety(stats),
             subject=keys_of(stats.pattern),
             message=f"{keys_in(number)} without TTL{_among(stats)}: a lock that nobody gets again when its holder dies",
             evidence=(keys(number), _share(stats)),
@@ -83,12 +85,17 @@ def _no_ttl(seen: Seen, stats: PatternStats, family: KeyFamily) -> Iterator[Find
     yield Finding(
         rule="RED002",
         severity=Severity.HIGH,
+        confidence=_surety(stats),
         subject=keys_of(stats.pattern),
         message=f"{keys_in(number)} without TTL in a family that expires{_among(stats)}: they stay until somebody "
         "deletes them",
         evidence=(keys(number), _share(stats)),
         action=setting("write them with a TTL (SET … EX, SET … KEEPTTL on change)", family.setting),
     )
+
+
+def _surety(stats: PatternStats) -> Confidence:
+    return Confidence.CERTAIN if staying_for_sure(stats) else Confidence.ESTIMATE
 
 
 def _among(stats: PatternStats) -> str:

@@ -148,7 +148,8 @@ def distrust(seen: Seen) -> str:
     if max(seen.errors.values(), default=0.0) > TRUSTED_ERROR:
         return f"its shares of memory may be off by {max(seen.errors.values()):.0f} points"
     stated = seen.keyspace_bytes
-    if stated and abs(seen.memory_bytes - stated) > RECONCILED * stated + _tables(seen.keys):
+    tolerated = max(RECONCILED * (stated or 0) + _tables(seen.keys), seen.thresholds.unaccounted_min_bytes)
+    if stated and abs(seen.memory_bytes - stated) > tolerated:
         return f"scaled up it comes to {100 * seen.memory_bytes / stated:.0f} % of what the server says its keys take"
     return ""
 

@@ -34,8 +34,14 @@ def keys_in(number: int) -> str:
 
 def without_ttl(stats: PatternStats) -> float:
     """Keys that never go away; a key of which every field expires is none (key TTL -1, field TTLs set)."""
-    share = stats.expiring_fields / stats.types_known if stats.types_known else 0.0
-    return stats.no_ttl * (1 - share)
+    if not stats.no_ttl_asked:
+        return stats.no_ttl
+    return stats.no_ttl * (1 - stats.no_ttl_expiring / stats.no_ttl_asked)
+
+
+def staying_for_sure(stats: PatternStats) -> bool:
+    """Whether each key without TTL is known to stay, or not to; else some were asked, and stand for the others."""
+    return not stats.no_ttl_expiring or stats.no_ttl_asked >= stats.no_ttl
 
 
 _QUEUES = ("list", "stream", "zset")

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -51,6 +52,8 @@ def commands() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit code (see docs/guide.md). Never raises."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # None where whoever started it has closed them, as some do for programs in the background.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
     logging.basicConfig(format="dbvitals: %(message)s", level=logging.WARNING)
     try:
         return int(commands.main(arguments, prog_name="dbvitals", standalone_mode=False) or 0)

@@ -138,6 +138,8 @@ def _refuse_contradictions(call: Call, options: CacheOptions) -> None:
         raise UsageError("--output - leaves no room on standard output for --diff", mend="give --output a file")
     if options.save == STDOUT:
         raise UsageError("only --output can be standard output", mend="give --save the name of a file")
+    if options.save and Path(options.save).resolve() == Path(call.output).resolve():
+        raise UsageError("--save and --output name the same file", mend="give --save another one")
 
 
 def _older_report(options: CacheOptions) -> "CacheReport | None":
@@ -150,7 +152,7 @@ def _older_report(options: CacheOptions) -> "CacheReport | None":
 def separators_of(call: Call) -> str:
     """The characters between the parts of a key's name. Raises UsageError for what cannot be one."""
     separators = call.config.key_separators
-    if not re.fullmatch(r"[!-)+-z|~]+", separators):
+    if not re.fullmatch(r"[!-)+-/:-z|~]+", separators):
         raise UsageError(
             f"{call.config_name}: key_separators = {separators!r} makes no sense", mend="write characters such as :/"
         )

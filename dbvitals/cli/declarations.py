@@ -29,7 +29,18 @@ def load_expectations(config: Config) -> Expectations | None:
 def load_families(config: Config) -> tuple[KeyFamily, ...]:
     """Load the declared families of keys. Raises UsageError when what the config names cannot be had."""
     _check_one_source(config)
-    return _from_python(config.expectations).families if config.expectations else ()
+    if not config.expectations:
+        return ()
+    families = _from_python(config.expectations).families
+    if strange := next((one for one in families if not isinstance(one, KeyFamily)), None):
+        raise UsageError(
+            f"{config.expectations} declares a {type(strange).__name__} as a family of keys",
+            mend="it has to be a dbvitals.expect.KeyFamily",
+        )
+    patterns = [family.pattern for family in families]
+    if twice := next((pattern for pattern in patterns if patterns.count(pattern) > 1), None):
+        raise UsageError(f"{config.expectations} declares {twice!r} twice", mend="keep one of the two")
+    return families
 
 
 def _check_one_source(config: Config) -> None:

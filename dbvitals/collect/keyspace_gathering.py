@@ -14,9 +14,13 @@ from dbvitals.collect.keyspace_harvest import Giant, Harvest
 from dbvitals.collect.keyspace_sums import SETTLE_EVERY, Sums
 from dbvitals.collect.redis_wire import Answer, RefusedError, is_denial
 
-TYPE_STRIDE, MANY_KEYS, WIDE_STRIDE = 8, 100_000, 32
-"""One key in so many is asked for type and encoding, which are two more hits; and after how many keys one in how many:
-for a share, fewer of many are enough."""
+TYPE_STRIDES = ((1_000, 1), (100_000, 8))
+WIDE_STRIDE = 32
+"""Until so many keys were seen, one in so many is asked for type and encoding, which are two more hits; then one in 32.
+For a share, fewer of many are enough."""
+
+STAYING_ASKED = 10_000
+"""Keys without TTL of which every one is asked whether its fields expire, which takes up to three hits; then some."""
 
 TURN_KEYS, TURN_LOOKS = 500, 8
 """After each batch, one pattern that has so many times of expiry hands them over, if it is among the next so many."""
@@ -30,8 +34,8 @@ _MOVED = re.compile("(MOVED|ASK|TRYAGAIN|CLUSTERDOWN Hash slot)|.*access a (non 
 _NOT_NOW = re.compile("(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN The cluster)|.*while the cluster is down")
 """What is no answer about a key: the server loads, is busy, has lost its primary; or its cluster is down."""
 
-TypeAnswers = tuple[bytes, Answer, Answer, Answer, Answer]
-"""A key, and what TYPE, OBJECT ENCODING (or NOT_ASKED), HRANDFIELD and HPTTL (None where not asked) gave.
+TypeAnswers = tuple[bytes, Answer, Answer, Answer, Answer, Answer]
+"""A key, and what PTTL, TYPE, OBJECT ENCODING (or NOT_ASKED), HRANDFIELD and HPTTL (None where not asked) gave.
 
 A hash goes away when all of its fields do; three of them are looked at.
 """
@@ -42,11 +46,20 @@ FIELDS = 3
 class _Sums(Sums):
     """With what only a server that is asked can tell, or refuse."""
 
-    __slots__ = ("expiring_fields", "forbidden", "kinds", "unknown", "unmeasured")
+    __slots__ = (
+        "expiring_fields",
+        "forbidden",
+        "kinds",
+        "no_ttl_asked",
+        "no_ttl_expiring",
+        "unknown",
+        "unmeasured",
+    )
 
     def __init__(self, *, tenanted: bool) -> None:
         super().__init__(tenanted=tenanted)
         self.forbidden = self.expiring_fields = 0
+        self.no_ttl_asked = self.no_ttl_expiring = 0
         self.unknown = self.unmeasured = 0
         """Keys that are there, without a TTL or a size that we may know."""
         self.kinds: Counter[tuple[str, str]] = Counter()
@@ -64,6 +77,8 @@ class Gathering:
         self._turns: deque[str] = deque()
         self._seen, self._left = 0, SETTLE_EVERY
         self._now_ms = 0
+        self._staying_asked = 0
+        self._expiring: set[bytes] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +91,12 @@ class Gathering:
     @property
     def type_stride(self) -> int:
         """One key in so many is to be asked for type and encoding, now."""
-        return TYPE_STRIDE if self._seen < MANY_KEYS else WIDE_STRIDE
+        return next((stride for keys, stride in TYPE_STRIDES if self._seen < keys), WIDE_STRIDE)
+
+    @property
+    def asks_staying(self) -> bool:
+        """Whether every key without TTL is to be asked if its fields expire, now."""
+        return self._staying_asked < STAYING_ASKED
 
     def add(self, keys: Sequence[bytes], ttls: Sequence[Answer], sizes: Sequence[Answer], now_ms: int) -> None:
         """Add keys up by what PTTL and MEMORY USAGE gave for each, in order, at `now_ms` (since 1970).
@@ -94,26 +114,44 @@ class Gathering:
             self._add_plain(keys, ttls, sizes)
         else:
             self._add_one_by_one(keys, ttls, sizes)
+        self._expiring.clear()
         if self._left <= 0:
             self._settle()
         else:
             self._take_turns()
 
-    def add_types(self, typed: Iterable[TypeAnswers]) -> None:
-        """Add types and encodings up, and hashes of which a field expires."""
-        for key, kind, encoding, fields, field_ttls in typed:
-            self._own("TYPE", kind, there=kind not in (None, b"none"))
-            if encoding != NOT_ASKED:
-                self._own("OBJECT ENCODING", encoding, there=encoding is not None)
-            if not isinstance(kind, bytes) or kind == b"none":
-                continue
-            sums = self._sums_of(key)
+    def add_types(self, typed: Iterable[TypeAnswers], staying: Iterable[TypeAnswers] = ()) -> None:
+        """Add types and encodings up, and hashes of which all fields expire; before the same keys are added.
+
+        `staying` are keys without TTL that are no random choice, and count for their fields alone.
+        """
+        for answers in typed:
+            self._add_type(answers, chosen=True)
+        for answers in staying:
+            self._add_type(answers, chosen=False)
+
+    def _add_type(self, answers: TypeAnswers, *, chosen: bool) -> None:
+        key, ttl, kind, encoding, fields, field_ttls = answers
+        self._own("TYPE", kind, there=kind not in (None, b"none"))
+        if encoding != NOT_ASKED:
+            self._own("OBJECT ENCODING", encoding, there=encoding is not None)
+        if not isinstance(kind, bytes) or kind == b"none":
+            return
+        sums = self._sums_of(key)
+        if fields is not None:
+            self._own("HRANDFIELD", fields, there=fields != [])
+        if field_ttls is not None:
+            self._own("HPTTL", field_ttls, there=True)
+        expires = isinstance(field_ttls, list) and min(field_ttls) >= 0
+        if chosen:
             sums.kinds[kind.decode(), encoding.decode() if isinstance(encoding, bytes) else ""] += 1
-            if fields is not None:
-                self._own("HRANDFIELD", fields, there=fields != [])
-            if field_ttls is not None:
-                self._own("HPTTL", field_ttls, there=True)
-                sums.expiring_fields += isinstance(field_ttls, list) and min(field_ttls) >= 0
+            sums.expiring_fields += expires
+        if ttl == NO_TTL and (kind != b"hash" or isinstance(field_ttls, list)):
+            self._staying_asked += 1
+            sums.no_ttl_asked += 1
+            sums.no_ttl_expiring += expires
+        if expires:
+            self._expiring.add(key)
 
     def _add_plain(self, keys: Sequence[bytes], ttls: Sequence[int], sizes: Sequence[int]) -> None:
         # Every line here is run for each key: a call to another function of ours would cost a tenth of the time.
@@ -121,7 +159,7 @@ class Gathering:
         for key, ttl, size in zip(keys, ttls, sizes, strict=True):
             sums = known.get(key[: key.find(separator) + 1]) or self._sums_of(key)
             if ttl == NO_TTL:
-                if sums.no_ttl < STAYING:
+                if len(sums.without_ttl) < STAYING and key not in self._expiring:
                     sums.without_ttl.append(key)
                 sums.no_ttl += 1
                 sums.staying += size
@@ -181,7 +219,7 @@ class Gathering:
         else:
             self._harvest.add_own(self._node, 1, 0)
             if ttl == NO_TTL:
-                if sums.no_ttl < STAYING:
+                if len(sums.without_ttl) < STAYING and key not in self._expiring:
                     sums.without_ttl.append(key)
                 sums.no_ttl += 1
                 sums.staying += memory_bytes
@@ -256,6 +294,8 @@ class Gathering:
             tally.memory_known += sums.no_ttl + sums.unknown - sums.unmeasured
             tally.memory_bytes += round(sums.size)
             tally.no_ttl_bytes += round(sums.staying)
+            tally.no_ttl_asked += sums.no_ttl_asked
+            tally.no_ttl_expiring += sums.no_ttl_expiring
             tally.expiring_fields += sums.expiring_fields
             for (kind, encoding), number in sums.kinds.items():
                 tally.add_types(kind, encoding, number)

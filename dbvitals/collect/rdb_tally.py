@@ -100,6 +100,8 @@ class Reading:
         tally.count += keys
         tally.ttl_known += keys
         tally.no_ttl += sums.no_ttl
+        tally.no_ttl_asked += sums.no_ttl
+        tally.no_ttl_expiring += sums.no_ttl if expiring_fields else 0
         tally.expiring_fields += keys if expiring_fields else 0
         tally.memory_known += keys
         tally.memory_bytes += round(self._calibration.correct(encoding, keys, sums.size))
@@ -108,7 +110,7 @@ class Reading:
         tally.types_known += keys
         tally.types[kind] += keys
         tally.encodings[encoding] += keys
-        for key in sums.without_ttl:
+        for key in sums.without_ttl if not expiring_fields else ():
             tally.add_staying(self.harvest.name_of(key))
         tally.add_expiries(sums.expiries, self._now_ms)
         tally.add_moments(sums.expiries)

@@ -2,13 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import hiredis
 
-from dbvitals.collect.keyspace_gathering import NOT_ASKED, Gathering
+from dbvitals.collect.keyspace_gathering import NOT_ASKED, Gathering, TypeAnswers
 from dbvitals.collect.keyspace_harvest import Harvest
 from dbvitals.collect.redis_pace import Pacer
 from dbvitals.collect.redis_wire import Answer, RefusedError, Wire, is_denial
@@ -45,8 +45,15 @@ class _Slice(NamedTuple):
     ttls: list[Answer]
     sizes: list[Answer]
     types: list[list[Answer]]
+    staying: list[list[Answer]]
     now_ms: int
     """When it came, since 1970."""
+
+    def answers(self, rows: list[list[Answer]]) -> Iterator[TypeAnswers]:
+        """What was asked of some of the keys, beside their names and times."""
+        for place, kind, encoding, fields, field_ttls in rows:
+            ttl = self.ttls[place - 1] if self.ttls else None
+            yield self.names[place - 1], ttl, kind, NOT_ASKED if encoding is None else encoding, fields, field_ttls
 
 
 class ScriptPass:
@@ -130,6 +137,7 @@ class ScriptPass:
 
     def _arguments(self, cursor: bytes, gathering: Gathering) -> Arguments:
         denied = gathering.denied
+        ask_fields = self._ask_fields and not {"HRANDFIELD", "HPTTL"} & denied
         return (
             cursor,
             min(SCAN_COUNT, self._most_keys),
@@ -139,17 +147,15 @@ class ScriptPass:
             int("PTTL" not in denied),
             int("MEMORY USAGE" not in denied),
             int("OBJECT ENCODING" not in denied),
-            int(self._ask_fields and not {"HRANDFIELD", "HPTTL"} & denied),
+            int(ask_fields),
             gathering.type_stride if "TYPE" not in denied else 0,
+            int(ask_fields and gathering.asks_staying and "TYPE" not in denied),
         )
 
     def _take(self, slice_: _Slice, gathering: Gathering) -> None:
         self._harvest.server_us += slice_.elapsed_us
+        gathering.add_types(slice_.answers(slice_.types), slice_.answers(slice_.staying))
         gathering.add(slice_.names, slice_.ttls, slice_.sizes, slice_.now_ms)
-        gathering.add_types(
-            (slice_.names[place - 1], kind, NOT_ASKED if encoding is None else encoding, fields, field_ttls)
-            for place, kind, encoding, fields, field_ttls in slice_.types
-        )
 
     def _evaluate(self, arguments: Arguments) -> Answer:
         try:
@@ -177,5 +183,5 @@ class ScriptPass:
 
 
 def _slice(answer: Answer) -> _Slice:
-    cursor, elapsed_us, names, ttls, sizes, types = answer
-    return _Slice(cursor, elapsed_us, names, ttls, sizes, types, round(time.time() * 1000))
+    cursor, elapsed_us, names, ttls, sizes, types, staying = answer
+    return _Slice(cursor, elapsed_us, names, ttls, sizes, types, staying, round(time.time() * 1000))

@@ -54,6 +54,14 @@ def owners_by(wire: Wire) -> Owners:
     return owners
 
 
+def as_they_claim(owners: Owners, claims: Iterable[tuple[Place, Owners]]) -> Owners:
+    """The map of one node, but each primary has the slots that it says itself: others hear of a move later."""
+    found = dict(owners)
+    for place, own in claims:
+        found |= {slot: nodes for slot, nodes in own.items() if nodes[0] == place}
+    return found
+
+
 def primaries_of(owners: Owners) -> list[Place]:
     """Every primary that serves a slot, sorted."""
     return sorted({places[0] for places in owners.values()})

@@ -10,6 +10,7 @@ from dbvitals.collect.redis_slots import (
     Owners,
     Place,
     SlotChange,
+    as_they_claim,
     keys_in,
     open_slots,
     owners_by,
@@ -212,6 +213,8 @@ def _cluster(wire: Wire, target: RedisTarget, opened: Connect) -> Group:
         group.readers.append(node)
     if not group.readers:
         raise ServerError(f"the cluster of {target.name} has no primary that can be reached", mend="check its nodes")
+    claims = [((node.target.host, node.target.port), owners_by(node)) for node in group.readers]
+    group.owners = as_they_claim(group.owners, claims)
     if missing := SLOTS - len(group.owners):
         group.skipped.append(
             Skipped(

@@ -2,18 +2,21 @@
 --       key what the server knows of it; what is denied stands as an error where its answer would
 -- since: Redis 6.2 (EVAL), 7.0 (EVAL_RO), any Valkey
 -- right: eval_ro or eval, scan, pttl, memory|usage, type, object|encoding, time
--- cost: the budget, and at most one more SCAN; adds one hit a key (PTTL), two more for each key whose type is asked
+-- cost: the budget, and at most one more SCAN; adds one hit a key (PTTL), one or two more for each key whose type is
+--       asked, and two for each hash of them whose fields are
 --
 -- ARGV: cursor, COUNT of a SCAN, budget (us), most keys, clock (os, time or none), then 0 or 1 each: ask PTTL, ask MEMORY
---       USAGE, ask OBJECT ENCODING, look for expiring fields; and: one key in so many is asked for its type (0: none)
--- gives: next cursor, us spent, names, PTTLs, bytes, and of some keys {place from 1, type, encoding, fields, their PTTLs}
+--       USAGE, ask OBJECT ENCODING, look for expiring fields; and: one key in so many is asked for its type (0: none),
+--       and 0 or 1: look for expiring fields in all keys without TTL
+-- gives: next cursor, us spent, names, PTTLs, bytes, and of some keys {place from 1, type, encoding, fields, their PTTLs};
+--       the same, without encoding, of the other keys without TTL
 --
 -- It adds nothing up: sums and patterns made here took the server as long again as all these commands, and of the few
 -- hundred keys of a slice they are hardly shorter than the keys themselves.
 local ask = redis.pcall
 local cursor, count, budget, most, clock = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local ask_ttl, ask_memory, ask_encoding, ask_fields = ARGV[6] == '1', ARGV[7] == '1', ARGV[8] == '1', ARGV[9] == '1'
-local stride = tonumber(ARGV[10])
+local stride, ask_staying = tonumber(ARGV[10]), ARGV[11] == '1'
 
 local has_clock = false
 pcall(function() has_clock = os.clock ~= nil end)
@@ -26,7 +29,7 @@ local function now()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
-local function type_of(place, key, ttl)
+local function type_of(place, key, ttl, ask_encoding)
   local kind = ask('TYPE', key)
   -- With PTTL denied, this is the first to find that a key has vanished.
   if kind.err or kind.ok == 'none' then return {place, kind, false, false, false} end
@@ -42,7 +45,7 @@ local function type_of(place, key, ttl)
   return {place, kind, encoding, fields, left}
 end
 
-local names, ttls, sizes, types, seen, elapsed = {}, {}, {}, {}, 0, 0
+local names, ttls, sizes, types, staying, seen, elapsed = {}, {}, {}, {}, {}, 0, 0
 local began = now()
 repeat
   local page = ask('SCAN', cursor, 'COUNT', count)
@@ -55,8 +58,12 @@ repeat
     names[seen] = key
     if ask_ttl then ttls[seen] = ask('PTTL', key) end
     if ask_memory then sizes[seen] = ask('MEMORY', 'USAGE', key) end
-    if stride > 0 and seen % stride == 0 then types[#types + 1] = type_of(seen, key, ttls[seen]) end
+    if stride > 0 and seen % stride == 0 then
+      types[#types + 1] = type_of(seen, key, ttls[seen], ask_encoding)
+    elseif ask_staying and ttls[seen] == -1 then
+      staying[#staying + 1] = type_of(seen, key, -1, false)
+    end
   end
   elapsed = math.floor(now() - began)
 until cursor == '0' or elapsed >= budget or seen >= most
-return {cursor, elapsed, names, ttls, sizes, types}
+return {cursor, elapsed, names, ttls, sizes, types, staying}

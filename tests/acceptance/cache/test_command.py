@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +66,7 @@ def test_nobody_answers_in_time(call: Run) -> None:
         ("--calibrate",),
         ("--output", "-", "--diff", "old.json"),
         ("--save", "-"),
+        ("--save", "both.json", "--output", "./both.json"),
         ("--port", "many"),
         ("--sample", "3"),
         ("--dsn", "postgresql://a"),
@@ -94,6 +97,25 @@ def test_a_wrong_call_is_one_line(call: Run, arguments: tuple[str, ...]) -> None
 )
 def test_what_a_file_cannot_heed_is_refused_by_name(call: Run, option: tuple[str, ...], file: str) -> None:
     assert f"{option[0]} does not go with " in the_line(call(file, "seen", *option), 2)
+
+
+@pytest.mark.parametrize(("closed", "still"), [(">&-", "2"), ("2>&-", "1")])
+def test_a_stream_that_is_closed_is_written_to_nowhere(
+    hotel: RedisServer, tmp_path: Path, closed: str, still: str
+) -> None:
+    """As whoever starts programs in the background may do."""
+    line = f'"$0" -m dbvitals cache --show-keys {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, sys.executable],
+        check=False,
+        cwd=tmp_path,
+        env=environment(hotel),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, "bug of dbvitals" in done.stdout + done.stderr) == (0, False)
+    assert (done.stdout != "") == (still == "1")
+    assert (tmp_path / HERE).exists()
 
 
 def test_a_dsn_works_and_its_password_draws_a_warning(call: Run, hotel: RedisServer, tmp_path: Path) -> None:
@@ -138,7 +160,7 @@ def test_thresholds_and_separators_may_stand_in_the_config_file(call: Run, tmp_p
     assert {"report:<n>:pdf", "tenant:<n>", "session:leaked<n>"} <= growing
 
 
-@pytest.mark.parametrize("separators", ["", "a", "*", "{}"])
+@pytest.mark.parametrize("separators", ["", "a", "*", "{}", "0"])
 def test_separators_that_make_no_sense(call: Run, tmp_path: Path, separators: str) -> None:
     (tmp_path / "dbvitals.toml").write_text(f'key_separators = "{separators}"\n')
     if separators == "a":

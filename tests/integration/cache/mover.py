@@ -146,6 +146,11 @@ class Mover:
     def _agree(self) -> None:
         """Wait until all know of it: nodes that are told of the next move before may settle on different maps."""
         until(lambda: self._insist() and len({self._epoch(number) for number in self.primaries}) == 1)
+        until(
+            lambda: all(
+                self._map(number) == self.owners for number in range(len(self.servers)) if self._listens(number)
+            )
+        )
 
     def _insist(self) -> bool:
         """Tell those primaries that have another map; whether there were none."""

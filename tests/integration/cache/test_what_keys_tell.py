@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from dbvitals.model import Confidence
 from dbvitals.sandbox import RedisServer
 from tests.integration.cache.ground import Client, patterns_of, reads_of, run, see, target_of
 from tests.integration.cache.reports import report_of, rules_of
@@ -67,3 +68,29 @@ def test_a_hash_with_one_field_that_stays_stays_trap_23(any_server: RedisServer,
     (after,) = snapshot.after
     assert (after.own_hits, after.own_misses) == (reads_of(any_client).hits, reads_of(any_client).misses)
     assert {"RED002"} == set(rules_of(report_of(snapshot))) & {"RED002", "RED006"}
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_among_hashes_whose_fields_expire_the_one_lock_that_stays_is_named_trap_23(
+    any_server: RedisServer, any_client: Client, how: str
+) -> None:
+    if "hpexpire" not in {name.lower() for name in any_client.command()}:
+        pytest.skip("this server's hashes have no fields that expire")
+    for number in range(3_000):
+        any_client.set(f"session:{number}", "x", ex=900)
+    for number in range(300):
+        for key in (f"lock:{number}", f"session:h{number}"):
+            any_client.hset(key, "field", "x")
+            run(any_client, "HPEXPIRE", key, 600_000, "FIELDS", 1, "field")
+    any_client.set("lock:999999", "x")
+    login = way(any_client, how)
+    any_client.config_resetstat()
+    snapshot = see(target_of(any_server, **login), show_keys=True)
+    locks = patterns_of(snapshot)["lock:*"]
+    assert (locks.no_ttl, locks.no_ttl_asked, locks.no_ttl_expiring) == (301, 301, 300)
+    (after,) = snapshot.after
+    assert (after.own_hits, after.own_misses) == (reads_of(any_client).hits, reads_of(any_client).misses)
+    findings = {one.rule: one for one in report_of(snapshot).findings}
+    assert "RED002" not in findings
+    assert findings["RED006"].message.startswith("1 key without TTL (such as lock:999999)")
+    assert findings["RED006"].confidence is Confidence.CERTAIN

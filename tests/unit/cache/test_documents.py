@@ -153,6 +153,13 @@ def test_a_sample_that_does_not_come_to_what_the_server_says_is_not_trusted_trap
     assert confidence.startswith("not trustworthy: scaled up it comes to 11 %")
 
 
+def test_a_few_megabytes_beside_a_small_sample_are_the_servers_own() -> None:
+    keys = tuple(SampledKey(pattern="a:<n>", memory_bytes=80) for _ in range(500))
+    seen = snapshot(stats("a:<n>", [-1] * 500, memory_bytes=80), sample=keys, nodes=(node(keyspace_bytes=1_100_000),))
+    coverage = structs.replace(seen.coverage, mode="sample", keys_before=6_000)
+    assert report(structs.replace(seen, coverage=coverage)).summary.coverage.confidence == "estimate, 95 % interval"
+
+
 def test_the_services_counters_are_read_by_family() -> None:
     text = """
 # TYPE redis_cache_requests_total counter

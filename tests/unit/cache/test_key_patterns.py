@@ -1,5 +1,7 @@
 """Names of keys: folded into patterns, masked, and written as text that can be read back."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,12 @@ def test_a_family_with_a_digit_is_told_from_others() -> None:
 def test_a_family_is_a_literal_beginning(pattern: str) -> None:
     with pytest.raises(ValueError, match="no family of keys"):
         KeyFamily(pattern=pattern, description="")
+
+
+@pytest.mark.parametrize("bounds", [{"tenant_part": -1}, {"ttl_min": 500, "ttl_max": 10}])
+def test_a_family_that_contradicts_itself_is_none(bounds: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="'a:\\*': "):
+        KeyFamily(pattern="a:*", description="", **bounds)
 
 
 def test_which_expectation_holds_for_a_pattern() -> None:

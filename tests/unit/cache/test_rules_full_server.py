@@ -72,6 +72,17 @@ def test_a_policy_is_that_of_all_databases_red008() -> None:
     assert line_of_red008(pages(of=full(databases=other), database="all")) == POLICY_LINE
 
 
+def test_what_does_not_expire_is_counted_in_all_databases_red008() -> None:
+    """The ten keys of the database that was read say nothing of 34,500 others, which may all go."""
+    staying, going = DatabaseInfo(index=0, keys=10, expires=0), DatabaseInfo(index=1, keys=34_500, expires=34_500)
+    seen = snapshot(stats("tenant:*", [-1] * 10), nodes=(full(101.0, "volatile-lru", databases=(staying, going)),))
+    assert not found("RED008", seen)
+    others = structs.replace(going, expires=0)
+    seen = snapshot(stats("session:*", [9_000] * 10), nodes=(full(91.0, "volatile-lru", databases=(staying, others)),))
+    (finding,) = found("RED008", seen)
+    assert "100 % of the keys have no TTL" in finding.message
+
+
 def test_an_empty_server_and_one_with_room_get_no_line_red008() -> None:
     empty = snapshot(nodes=(full(5.0),))
     assert line_of_red008(empty) == line_of_red008(pages(of=full(50.0))) == ""

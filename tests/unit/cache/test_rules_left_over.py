@@ -11,7 +11,7 @@ from dbvitals.analyse.keyspace_seen import look
 from dbvitals.analyse.keyspace_thresholds import CacheThresholds
 from dbvitals.model import Action, Severity
 from dbvitals.snapshot_keyspace import DatabaseInfo, KeyspaceSnapshot, NodeInfo
-from tests.unit.cache.builders import counters, found, node, snapshot, stats
+from tests.unit.cache.builders import counters, found, node, report, snapshot, stats
 
 MIB = 1024 * 1024
 
@@ -51,6 +51,19 @@ def test_keys_that_clients_delete_meanwhile_had_not_expired_red016() -> None:
 def test_a_few_locks_that_live_for_milliseconds_have_always_expired_red016() -> None:
     assert not found("RED016", walked(1_010, 11, 11, expired=999))
     assert found("RED016", walked(1_010, 10, 10, expired=1_000))
+
+
+def test_keys_that_expire_in_the_time_of_the_pass_had_not_expired_before_red016() -> None:
+    """Of those that were seen, as many have no longer to live than the pass took as did not wait for it."""
+    assert found("RED016", walked(10_000, 5_000, 5_000, expired=5_000, seconds=1.0))
+    assert not found("RED016", walked(10_000, 5_000, 5_000, expired=5_000, seconds=10.0))
+
+
+def test_a_database_that_is_emptied_meanwhile_is_no_whole_one() -> None:
+    coverage = report(walked(10_000, 5_000, 0)).summary.coverage
+    assert not coverage.trusted
+    assert coverage.confidence == "the database was emptied meanwhile: 10,000 keys before, 0 after"
+    assert report(walked(10_000, 5_000, 1_000, expired=5_000)).summary.coverage.trusted
 
 
 @pytest.mark.parametrize(

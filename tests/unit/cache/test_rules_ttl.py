@@ -5,7 +5,7 @@ from msgspec import structs
 
 from dbvitals.analyse.key_tally import bucket_of
 from dbvitals.expect import KeyFamily
-from dbvitals.model import Severity
+from dbvitals.model import Confidence, Severity
 from dbvitals.snapshot_keyspace import NeverRead, PatternLookups
 from dbvitals.snapshot_misses import MissesAfterExpiry
 from tests.unit.cache.builders import found, snapshot, stats
@@ -25,9 +25,9 @@ def test_a_family_behind_a_tenant_is_held_to_the_same_red002() -> None:
 
 
 def test_fields_that_expire_are_a_ttl_red002_trap_23() -> None:
-    assert not found("RED002", snapshot(stats("session:*", [-1] * 80, types_known=10, expiring_fields=10)))
-    (finding,) = found("RED002", snapshot(stats("session:*", [-1] * 80, types_known=10, expiring_fields=5)))
-    assert finding.evidence[0].value == 40
+    assert not found("RED002", snapshot(stats("session:*", [-1] * 80, no_ttl_asked=10, no_ttl_expiring=10)))
+    (finding,) = found("RED002", snapshot(stats("session:*", [-1] * 80, no_ttl_asked=10, no_ttl_expiring=5)))
+    assert (finding.evidence[0].value, finding.confidence) == (40, Confidence.ESTIMATE)
 
 
 def test_a_ttl_beyond_the_declared_one_red004() -> None:

@@ -23,6 +23,8 @@ def broken():
 
 
 later = Expectations(lazy_ddl=models, families=families.families)
+strange = Expectations(families=({"pattern": "x:*"},))
+twice = Expectations(families=families.families * 2)
 never = Expectations(lazy_ddl=broken, families=families.families)
 """
 
@@ -60,6 +62,15 @@ def test_tables_are_declared_when_they_are_asked_for() -> None:
 @pytest.mark.parametrize("name", ["families", "later", "never"])
 def test_families_are_had_without_the_tables(name: str) -> None:
     assert [family.pattern for family in load_families(Config(expectations=f"declared_here:{name}"))] == ["room:*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("strange", "declares a dict as a family of keys"), ("twice", "declares 'room:*' twice")],
+)
+def test_families_that_are_none_are_one_line(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("*", "\\*")):
+        load_families(Config(expectations=f"declared_here:{name}"))
 
 
 def test_families_alone_declare_no_tables() -> None:
