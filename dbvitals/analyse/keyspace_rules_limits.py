@@ -1,13 +1,13 @@
 """Rules about the limit of memory: what was evicted, what cannot be and should not be, and how far it may be raised."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dbvitals.analyse.keyspace_figures import is_whole
 from dbvitals.analyse.keyspace_rules_databases import keys_elsewhere
 from dbvitals.analyse.keyspace_seen import Seen, is_there
 from dbvitals.analyse.keyspace_words import counted_for, gibibytes, keys_in, server, setting, since
 from dbvitals.model import Action, Evidence, Finding, Severity
-from dbvitals.snapshot_keyspace import NodeInfo, PatternStats
+from dbvitals.snapshot_keyspace import DatabaseInfo, NodeInfo, PatternStats
 
 _PRECIOUS = ("lock", "state")
 """Kinds of keys that must not be evicted."""
@@ -151,19 +151,23 @@ def _never_expires(node: NodeInfo) -> bool:
 
 
 def _staying(seen: Seen, node: NodeInfo) -> tuple[float, str]:
-    """Percent without TTL, and of what: of the keys, by the server's own counts, where not all was to be seen.
+    """Percent without TTL, and of what: of the keys, by the server's own counts, where times or sizes are denied.
 
-    Limit and policy are those of all databases.
+    Limit and policy are those of all databases: keys of one that was not read weigh as much as those that were.
     """
-    if (
-        not keys_elsewhere(seen)
-        and any(stats.ttl_known for stats in seen.patterns)
-        and any(stats.memory_known for stats in seen.patterns)
-    ):
-        staying = sum(stats.no_ttl_bytes for stats in seen.patterns) * seen.scale
-        return seen.share(staying), "memory is keys without TTL"
-    keys, expires = (sum(getattr(base, name) for base in node.databases) for name in ("keys", "expires"))
-    return 100 * (keys - expires) / keys if keys else 0.0, "keys have no TTL"
+    share, what = _percent_staying(node.databases), "keys have no TTL"
+    if any(stats.ttl_known for stats in seen.patterns) and any(stats.memory_known for stats in seen.patterns):
+        others = [base for base in node.databases if base.index in keys_elsewhere(seen)]
+        keys, beside = (sum(base.keys for base in some) for some in (node.databases, others))
+        here = seen.share(sum(stats.no_ttl_bytes for stats in seen.patterns) * seen.scale)
+        weight = beside / keys if keys else 0.0
+        share, what = here * (1 - weight) + _percent_staying(others) * weight, "memory is keys without TTL"
+    return share, what
+
+
+def _percent_staying(databases: Collection[DatabaseInfo]) -> float:
+    keys, expires = (sum(getattr(base, name) for base in databases) for name in ("keys", "expires"))
+    return 100 * (keys - expires) / keys if keys else 0.0
 
 
 def _make_room(seen: Seen, node: NodeInfo, near: bool) -> Action:

@@ -80,7 +80,7 @@ def test_what_does_not_expire_is_counted_in_all_databases_red008() -> None:
     others = structs.replace(going, expires=0)
     seen = snapshot(stats("session:*", [9_000] * 10), nodes=(full(91.0, "volatile-lru", databases=(staying, others)),))
     (finding,) = found("RED008", seen)
-    assert "100 % of the keys have no TTL" in finding.message
+    assert "100 % of the memory is keys without TTL" in finding.message
 
 
 def test_an_empty_server_and_one_with_room_get_no_line_red008() -> None:
