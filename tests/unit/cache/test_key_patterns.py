@@ -133,6 +133,10 @@ def test_nothing_else_that_the_service_writes_is_taken_for_a_tenant(key: bytes) 
         (b"bin:\xff", b"bin:<bytes>"),
         (b"cart:0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f9f3a", b"cart:...9f3a"),
         (b"mail:a@b1234567890", b"mail:a..."),
+        (b"guest:PAA123464", b"guest:PAA1..."),
+        (b"otp:493811", b"otp:<n>"),
+        (b"rate:85.55.1.4", b"rate:85.5..."),
+        (b"room:1012", b"room:1012"),
     ],
 )
 def test_a_name_is_masked(key: bytes, masked: bytes) -> None:
