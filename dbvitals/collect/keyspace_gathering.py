@@ -20,7 +20,7 @@ WIDE_STRIDE = 32
 For a share, fewer of many are enough."""
 
 STAYING_ASKED = 10_000
-"""Keys without TTL of which every one is asked whether its fields expire, which takes up to three hits; then some."""
+"""Keys without TTL of which every one is asked whether its fields expire, which takes up to four hits; then some."""
 
 TURN_KEYS, TURN_LOOKS = 500, 8
 """After each batch, one pattern that has so many times of expiry hands them over, if it is among the next so many."""

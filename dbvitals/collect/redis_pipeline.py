@@ -119,18 +119,17 @@ class PipelinePass:
         ttls, sizes, kinds, encodings = (self._wire.receive(len(group)) for group in groups)
         following = self._wire.receive(1 if next_scan else 0)  # all that was asked for, or the next answer is another's
         now_ms = round(time.time() * 1000)
-        known = dict(zip(typed, kinds, strict=False)) | self._types_of_staying(keys, ttls, typed, gathering)
-        hashes = [keys[at] for at, kind in known.items() if kind == b"hash" and ttls[at:] and ttls[at] == NO_TTL]
+        chosen = dict(zip(typed, zip(kinds, encodings or [NOT_ASKED] * len(kinds), strict=True), strict=True))
+        known = chosen | self._types_of_staying(keys, ttls, typed, gathering)
+        hashes = [keys[at] for at, (kind, _) in known.items() if kind == b"hash" and ttls[at:] and ttls[at] == NO_TTL]
         fields = self._fields_of(hashes, gathering)
         answers = {
-            at: (keys[at], ttls[at] if ttls else None, kind, NOT_ASKED, *fields.get(keys[at], (None, None)))
-            for at, kind in known.items()
+            at: (keys[at], ttls[at] if ttls else None, kind, encoding, *fields.get(keys[at], (None, None)))
+            for at, (kind, encoding) in known.items()
         }
-        chosen = [
-            (*answers[at][:3], encoding, *answers[at][4:])
-            for at, encoding in zip(typed, encodings or [NOT_ASKED] * len(kinds), strict=True)
-        ]
-        gathering.add_types(chosen, [answer for at, answer in answers.items() if at not in typed])
+        gathering.add_types(
+            [answers[at] for at in chosen], [answer for at, answer in answers.items() if at not in chosen]
+        )
         gathering.add(keys, ttls, sizes, now_ms)
         if keep:
             self._keep(keys, ttls, sizes)
@@ -139,14 +138,22 @@ class PipelinePass:
 
     def _types_of_staying(
         self, keys: Sequence[bytes], ttls: Sequence[Answer], typed: range, gathering: Gathering
-    ) -> dict[int, Answer]:
-        """What TYPE gives of the keys without TTL that were not chosen, by their places."""
+    ) -> dict[int, tuple[Answer, Answer]]:
+        """What TYPE and OBJECT ENCODING give of the keys without TTL that were not chosen, by their places.
+
+        Always both: by that, runs of ours are told from other tools in the server's counters.
+        """
         denied = {"HRANDFIELD", "HPTTL", "TYPE"} & gathering.denied
         if denied or not self._ask_fields or not gathering.asks_staying:
             return {}
         staying = [at for at, ttl in enumerate(ttls) if ttl == NO_TTL and at not in typed]
         self._wire.send([("TYPE", keys[at]) for at in staying])
-        return dict(zip(staying, self._wire.receive(len(staying)), strict=True))
+        kinds = self._wire.receive(len(staying))
+        encodings = [NOT_ASKED] * len(staying)
+        if "OBJECT ENCODING" not in gathering.denied:
+            self._wire.send([("OBJECT", "ENCODING", keys[at]) for at in staying])
+            encodings = self._wire.receive(len(staying))
+        return dict(zip(staying, zip(kinds, encodings, strict=True), strict=True))
 
     def _fields_of(self, keys: Sequence[bytes], gathering: Gathering) -> dict[bytes, tuple[Answer, Answer]]:
         """Of hashes without TTL: what HRANDFIELD and HPTTL give, of a few fields of each."""

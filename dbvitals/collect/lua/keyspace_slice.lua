@@ -2,14 +2,14 @@
 --       key what the server knows of it; what is denied stands as an error where its answer would
 -- since: Redis 6.2 (EVAL), 7.0 (EVAL_RO), any Valkey
 -- right: eval_ro or eval, scan, pttl, memory|usage, type, object|encoding, time
--- cost: the budget, and at most one more SCAN; adds one hit a key (PTTL), one or two more for each key whose type is
---       asked, and two for each hash of them whose fields are
+-- cost: the budget, and at most one more SCAN; adds one hit a key (PTTL), two more for each key whose type is asked,
+--       and two for each hash of them whose fields are
 --
 -- ARGV: cursor, COUNT of a SCAN, budget (us), most keys, clock (os, time or none), then 0 or 1 each: ask PTTL, ask MEMORY
 --       USAGE, ask OBJECT ENCODING, look for expiring fields; and: one key in so many is asked for its type (0: none),
 --       and 0 or 1: look for expiring fields in all keys without TTL
 -- gives: next cursor, us spent, names, PTTLs, bytes, and of some keys {place from 1, type, encoding, fields, their PTTLs};
---       the same, without encoding, of the other keys without TTL
+--       the same of the other keys without TTL
 --
 -- It adds nothing up: sums and patterns made here took the server as long again as all these commands, and of the few
 -- hundred keys of a slice they are hardly shorter than the keys themselves.
@@ -29,7 +29,7 @@ local function now()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
-local function type_of(place, key, ttl, ask_encoding)
+local function type_of(place, key, ttl)
   local kind = ask('TYPE', key)
   -- With PTTL denied, this is the first to find that a key has vanished.
   if kind.err or kind.ok == 'none' then return {place, kind, false, false, false} end
@@ -59,9 +59,9 @@ repeat
     if ask_ttl then ttls[seen] = ask('PTTL', key) end
     if ask_memory then sizes[seen] = ask('MEMORY', 'USAGE', key) end
     if stride > 0 and seen % stride == 0 then
-      types[#types + 1] = type_of(seen, key, ttls[seen], ask_encoding)
+      types[#types + 1] = type_of(seen, key, ttls[seen])
     elseif ask_staying and ttls[seen] == -1 then
-      staying[#staying + 1] = type_of(seen, key, -1, false)
+      staying[#staying + 1] = type_of(seen, key, -1)
     end
   end
   elapsed = math.floor(now() - began)

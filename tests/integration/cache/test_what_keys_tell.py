@@ -90,6 +90,8 @@ def test_among_hashes_whose_fields_expire_the_one_lock_that_stays_is_named_trap_
     assert (locks.no_ttl, locks.no_ttl_asked, locks.no_ttl_expiring) == (301, 301, 300)
     (after,) = snapshot.after
     assert (after.own_hits, after.own_misses) == (reads_of(any_client).hits, reads_of(any_client).misses)
+    calls = any_client.info("commandstats")
+    assert calls["cmdstat_type"]["calls"] == calls["cmdstat_object|encoding"]["calls"] > 600  # known as ours by that
     findings = {one.rule: one for one in report_of(snapshot).findings}
     assert "RED002" not in findings
     assert findings["RED006"].message.startswith("1 key without TTL (such as lock:999999)")
